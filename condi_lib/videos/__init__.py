@@ -1,0 +1,1 @@
+"""From video files to clips: decoding, the clip grid, catalogs of labelled videos, the loader."""
