@@ -1,0 +1,62 @@
+# `make` prints the table of contents. Only Python >= 3.11, make and git must be there beforehand.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/.ready
+NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+PARALLEL := -n 2 --dist loadfile
+
+.DEFAULT_GOAL := help
+.PHONY: help setup study smoke full test nbval lab bench lint
+
+help:  ## this table of contents
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## install everything into .venv (the targets below do so by themselves)
+
+study: $(READY)  ## the embedded study from nothing: videos, training, notebooks, figures
+	$(RUN) -m condi_lib study embedded
+
+smoke: $(READY)  ## the same in miniature, recomputed every time: does everything run?
+	$(RUN) -m condi_lib study smoke --fresh
+
+full: $(READY)  ## the study with every seed, as behind the committed reference results
+	$(RUN) -m condi_lib study full
+
+# One thread a process: two test processes with two threads each slow one another down.
+test: export OMP_NUM_THREADS = 1
+test: lint  ## lint, unit tests, and every number in the notebooks
+	$(RUN) -m pytest tests $(PARALLEL)
+	@$(MAKE) --no-print-directory nbval
+
+nbval: $(READY)  ## recompute the notebooks from the committed tables, compare every output
+ifeq ($(NOTEBOOKS),)
+	@echo "nbval: notebooks/ has no notebook yet"
+else
+	$(RUN) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 $(PARALLEL) $(NOTEBOOKS)
+endif
+
+lab: $(READY)  ## open the notebooks in JupyterLab
+	$(RUN) -m jupyter lab notebooks
+
+bench: $(READY)  ## measure speed and memory
+	@set -e; for file in $(wildcard benchmarks/*.py); do echo "$$file"; $(RUN) $$file; done
+
+lint: $(READY)  ## check style and format of code and notebooks
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+# The stamp is written last, so an interrupted set-up starts again and a finished one is a no-op.
+# Bytecode is compiled at once: otherwise each notebook kernel would parse torch again.
+# ipykernel's console line about its TCP port is silenced: every notebook would print it.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("make setup: needs \
+	Python 3.11 or newer, but $(PYTHON) is %d.%d; try: make setup PYTHON=python3.11" % v[:2])'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check uv
+	$(RUN) -m uv pip install --quiet --python $(RUN) --compile-bytecode \
+		-r requirements.lock -e '.[study,test]'
+	@mkdir -p $(VENV)/etc/ipython
+	@echo 'c.IPKernelApp.log_level = 40' > $(VENV)/etc/ipython/ipython_kernel_config.py
+	@touch $@
