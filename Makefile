@@ -55,7 +55,7 @@ $(READY): requirements.lock pyproject.toml
 	Python 3.11 or newer, but $(PYTHON) is %d.%d; try: make setup PYTHON=python3.11" % v[:2])'
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check uv
-	$(RUN) -m uv pip install --quiet --python $(RUN) --compile-bytecode \
+	$(RUN) -m uv pip install --python $(RUN) --compile-bytecode \
 		-r requirements.lock -e '.[study,test]'
 	@mkdir -p $(VENV)/etc/ipython
 	@echo 'c.IPKernelApp.log_level = 40' > $(VENV)/etc/ipython/ipython_kernel_config.py

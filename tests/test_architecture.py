@@ -46,10 +46,6 @@ def read_package() -> dict[str, str]:
 
 
 PACKAGE = read_package()
-PACKAGES = {  # the modules that are folders: relative imports start inside these
-    ".".join(path.parent.relative_to(CHECKOUT).parts)
-    for path in (CHECKOUT / "condi_lib").rglob("__init__.py")
-}
 
 
 def own_imports(module: str, package: dict[str, str]) -> Iterator[str]:
@@ -58,7 +54,7 @@ def own_imports(module: str, package: dict[str, str]) -> Iterator[str]:
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            origin = absolute_origin(module, node)
+            origin = absolute_origin(module, node, package)
             names = [f"{origin}.{alias.name}" for alias in node.names]
         else:
             continue
@@ -69,12 +65,13 @@ def own_imports(module: str, package: dict[str, str]) -> Iterator[str]:
                 yield name
 
 
-def absolute_origin(module: str, node: ast.ImportFrom) -> str:
+def absolute_origin(module: str, node: ast.ImportFrom, package: dict[str, str]) -> str:
     """What stands between ``from`` and ``import``, with leading dots resolved."""
     if node.level == 0:
         return node.module or ""
-    ups = node.level - (module in PACKAGES)
-    parts = module.split(".")[: len(module.split(".")) - ups]
+    is_folder = any(name.startswith(f"{module}.") for name in package)
+    parts = module.split(".")
+    parts = parts[: len(parts) - node.level + is_folder]
     return ".".join([*parts, *filter(None, [node.module])])
 
 
