@@ -1,0 +1,175 @@
+"""Open a video file, or say exactly why it is no usable video.
+
+FFmpeg is lenient: it opens a song with a cover picture as a video of one frame, and reads a file
+that was cut short as a shorter video. Here each of these is an error that names file and cause.
+"""
+
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+ISO_PARTS = {b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"pnot"}
+EBML_HEAD, EBML_SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+TEXT_CODECS = {"ansi", "bintext", "xbin", "idf"}  # FFmpeg renders text files as pictures
+
+
+class VideoError(ValueError):
+    """A file that cannot be used as a video.
+
+    Attributes:
+        path: The file.
+        cause: What is wrong with it, ``"has one frame"``.
+        advice: What to do about it.
+    """
+
+    def __init__(self, path: str | Path, cause: str, advice: str) -> None:
+        super().__init__(path, cause, advice)  # as ``args``, so that it survives pickling
+        self.path = Path(path)
+        self.cause = cause
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.cause}; {self.advice}"
+
+
+def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
+    """Open a file and choose its first moving-picture stream, decoded by one thread.
+
+    Raises:
+        VideoError: If the file is missing, a folder, empty, cut short, no video, or only audio.
+    """
+    _check_file(path)
+    try:
+        container = av.open(
+            # Absolute, since FFmpeg takes "concat:a" for an instruction, and only from the disk,
+            # since a playlist that calls itself .mp4 could send it anywhere.
+            str(path.absolute()),
+            options={"protocol_whitelist": "file"},
+            metadata_errors="replace",
+        )
+    except (av.error.FFmpegError, OSError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise VideoError(
+            path, f"is not a video that FFmpeg can read ({reason})", "replace or remove it"
+        ) from error
+    try:
+        return container, _choose_stream(path, container)
+    except VideoError:
+        container.close()
+        raise
+
+
+def _choose_stream(path: Path, container: InputContainer) -> VideoStream:
+    pictures = [s for s in container.streams.video if s.codec_context is not None]
+    if any(s.codec_context.name in TEXT_CODECS for s in pictures):
+        raise VideoError(path, "is a text file, not a video", "replace or remove it")
+    moving = [s for s in pictures if not s.disposition & Disposition.attached_pic]
+    if not moving:
+        what = "has only audio" if container.streams.audio else "has no video stream"
+        if container.streams.video and not pictures:
+            what = "has a video stream whose codec FFmpeg does not know"
+        raise VideoError(path, what, "replace or remove it")
+    moving[0].codec_context.thread_count = 1  # workers are processes; threads gain little here
+    return moving[0]
+
+
+def _check_file(path: Path) -> None:
+    if path.is_dir():
+        raise VideoError(path, "is a folder", "name a video file")
+    try:
+        with path.open("rb") as file:
+            n_bytes = os.fstat(file.fileno()).st_size
+            if n_bytes == 0:
+                raise VideoError(path, "is empty (0 bytes)", "download or copy it again")
+            missing = _what_is_cut(file, n_bytes)
+    except FileNotFoundError:
+        raise VideoError(path, "does not exist", "check the path, or download the file") from None
+    except OSError as error:
+        raise VideoError(
+            path, f"cannot be read ({error.strerror})", "check the disk and the file's permissions"
+        ) from error
+    if missing:
+        raise VideoError(path, f"is truncated: {missing}", "download or copy it again")
+
+
+def _what_is_cut(file: BinaryIO, n_bytes: int) -> str | None:
+    """Say which part of a file should reach beyond its end; None for a complete file.
+
+    The container formats write down how long each of their parts is, which tells a file that was
+    cut short without reading it.
+    """
+    head = file.read(12)
+    if head[4:8] in ISO_PARTS:
+        return _cut_iso(file, n_bytes)
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return _cut_avi(file, n_bytes)
+    if head[:4] == EBML_HEAD:
+        return _cut_matroska(file, n_bytes)
+    return None
+
+
+def _beyond(part: str, end: int, n_bytes: int) -> str | None:
+    if end <= n_bytes:
+        return None
+    return f"its '{part}' part should end at byte {end}, the file at byte {n_bytes}"
+
+
+def _cut_iso(file: BinaryIO, n_bytes: int) -> str | None:
+    """Walk the boxes of an mp4 or mov file (ISO/IEC 14496-12, 4.2)."""
+    position, found = 0, set()
+    while position + 8 <= n_bytes:
+        file.seek(position)
+        head = file.read(16)
+        size, kind = int.from_bytes(head[:4], "big"), head[4:8]
+        if size == 1:  # the size did not fit into 32 bits
+            size = int.from_bytes(head[8:16], "big")
+        if size == 0:  # the last box, up to the end of the file
+            size = n_bytes - position
+        if size < 8:
+            break  # not a box: FFmpeg will say what it makes of it
+        found.add(kind)
+        cut = _beyond(kind.decode("latin-1"), position + size, n_bytes)
+        if cut:
+            return cut
+        position += size
+    return None if b"moov" in found else "it lacks its 'moov' part, the index that is written last"
+
+
+def _cut_avi(file: BinaryIO, n_bytes: int) -> str | None:
+    """Walk the RIFF chunks of an avi file; size 0 was left by a recorder that crashed."""
+    position = 0
+    while position + 8 <= n_bytes:
+        file.seek(position)
+        head = file.read(8)
+        if head[:4] != b"RIFF":
+            break
+        size = int.from_bytes(head[4:8], "little")
+        cut = _beyond("RIFF", position + 8 + size, n_bytes)
+        if cut:
+            return cut
+        position += 8 + size + size % 2
+    return None
+
+
+def _cut_matroska(file: BinaryIO, n_bytes: int) -> str | None:
+    """Compare a mkv or webm file's one Segment with the file (RFC 8794, 4 and 6)."""
+    file.seek(4)
+    file.seek(_ebml_size(file) or 0, os.SEEK_CUR)
+    if file.read(4) != EBML_SEGMENT:
+        return None
+    size = _ebml_size(file)
+    return None if size is None else _beyond("Segment", file.tell() + size, n_bytes)
+
+
+def _ebml_size(file: BinaryIO) -> int | None:
+    """Read a size of 1 to 8 bytes; None where the writer, streaming, did not know it."""
+    first = int.from_bytes(file.read(1), "big")
+    n_more = 8 - first.bit_length()
+    value = first - (1 << first.bit_length() - 1) if first else 0
+    value = (value << 8 * n_more) | int.from_bytes(file.read(n_more), "big")
+    return None if value == (1 << 7 * (n_more + 1)) - 1 else value

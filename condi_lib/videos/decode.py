@@ -1,0 +1,269 @@
+"""From a video file to frames: exact, by number, upright, and resized on the way.
+
+Frame ``i`` is the ``i``-th frame that decoding the whole file would show, whether one reads all
+frames or a single clip, wherever the keyframes lie. What cannot be read exactly is an error that
+names the file and the cause; a blank or repeated frame is never returned in its place.
+
+All resizing is swscale's bilinear filter, which averages when it shrinks, on the way from the
+file's colours to RGB. Pixels count as square.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation, VideoReformatter
+from numpy.typing import NDArray
+
+from condi_lib.videos.container import VideoError
+from condi_lib.videos.cursor import FrameCursor
+from condi_lib.videos.encode import write_video
+from condi_lib.videos.orientation import Orientation, orientation_of
+
+__all__ = ["VideoError", "VideoInfo", "VideoReader", "probe", "read_frames", "write_video"]
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a video file holds.
+
+    Attributes:
+        path: The file.
+        n_frames: How many frames decode.
+        width_px: Width as shown, after rotation.
+        height_px: Height as shown, after rotation.
+        fps: Frames per second, the mean over the video.
+        duration_sec: How long all frames are shown, the last as long as the mean one.
+        codec: FFmpeg's name of the decoder, ``"h264"``.
+    """
+
+    path: Path
+    n_frames: int
+    width_px: int
+    height_px: int
+    fps: float
+    duration_sec: float
+    codec: str
+
+
+def probe(path: str | Path) -> VideoInfo:
+    """Say what a file holds, exactly, without decoding more than that takes.
+
+    For h264, hevc, vp9 and av1 in mp4, mov, mkv and webm this reads the packets and decodes one
+    frame; anything else is decoded once, since its packets do not tell its frames. Damage inside
+    a packet shows only when it is decoded: see ``VideoReader``.
+
+    Raises:
+        VideoError: If the file is missing, empty, truncated or no video, or it has only audio,
+            one frame or no duration.
+    """
+    with FrameCursor(Path(path)) as cursor:
+        return _info(cursor)
+
+
+def _info(cursor: FrameCursor) -> VideoInfo:
+    path, stream = cursor.path, cursor.stream
+    n_frames, frame_sec = _length(cursor)
+    if n_frames == 1:
+        raise VideoError(path, "has one frame", "it is a picture; leave it out")
+    if frame_sec <= 0:
+        raise VideoError(path, "has zero duration", "re-encode it or leave it out")
+    height, width = _upright(cursor).swap((cursor.first.height, cursor.first.width))
+    return VideoInfo(
+        path=path,
+        n_frames=n_frames,
+        width_px=width,
+        height_px=height,
+        fps=1 / frame_sec,
+        duration_sec=n_frames * frame_sec,
+        codec=stream.codec_context.name,
+    )
+
+
+def _length(cursor: FrameCursor) -> tuple[int, float]:
+    """Return the number of frames, and the mean time that one is shown, in seconds.
+
+    Without a table the file is decoded. Where the frames' times do not rise (avi counts packets)
+    the rate that the file states stands in for them.
+    """
+    times = _times(cursor) if cursor.table is None else cursor.table.pts.tolist()
+    n_frames = len(times)
+    known = None not in times and all(a < b for a, b in pairwise(times))
+    if n_frames > 1 and known:
+        return n_frames, float((times[-1] - times[0]) / (n_frames - 1) * cursor.stream.time_base)
+    rate = cursor.stream.average_rate
+    return n_frames, 1 / float(rate) if rate else 0.0
+
+
+def _times(cursor: FrameCursor) -> list[int | None]:
+    times: list[int | None] = []
+    while (frame := cursor.frame(len(times))) is not None:
+        times.append(frame.pts)
+    return times
+
+
+def _upright(cursor: FrameCursor) -> Orientation:
+    orientation = orientation_of(cursor.first)
+    if orientation is None:
+        raise VideoError(
+            cursor.path,
+            f"is to be shown rotated by {cursor.first.rotation} degrees, no quarter turn",
+            "re-encode it upright",
+        )
+    return orientation
+
+
+class VideoReader:
+    """Reads chosen frames of one video file; a context manager.
+
+    Frames come as uint8 RGB ``[T, H, W, 3]``, upright, at the size of the file unless one is
+    asked for. One decoder thread, so that worker processes do not fight over cores.
+
+    Example:
+        >>> with VideoReader("clap.mp4", short_side_px=112) as reader:  # doctest: +SKIP
+        ...     clip = reader.read(range(32, 48))
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        short_side_px: int | None = None,
+        size_px: tuple[int, int] | None = None,
+    ) -> None:
+        """Open a file.
+
+        Args:
+            path: The video file.
+            short_side_px: Resize so that the shorter side has this length and the longer one
+                keeps the proportion, rounded down as torchvision's ``Resize`` does.
+            size_px: Resize to this height and width, whatever the proportion.
+
+        Raises:
+            ValueError: If both sizes are given, or one is not positive.
+            VideoError: As ``probe``.
+        """
+        _check_sizes(short_side_px, size_px)
+        self.path = Path(path)
+        self._cursor = FrameCursor(self.path)
+        try:
+            self._info = _info(self._cursor) if self._cursor.table is not None else None
+            self._orientation = _upright(self._cursor)
+        except VideoError:
+            self.close()
+            raise
+        first = self._cursor.first
+        shown = self._orientation.swap((first.height, first.width))
+        self.height_px, self.width_px = _target_size(shown, short_side_px, size_px)
+        self._reformatter = VideoReformatter()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._cursor.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def info(self) -> VideoInfo:
+        """What the file holds; its size is the file's, not the one asked for."""
+        if self._info is None:  # only decoding tells, and most callers need not know
+            self._info = probe(self.path)
+        return self._info
+
+    def read(self, indices: Sequence[int] | NDArray[np.integer]) -> NDArray[np.uint8]:
+        """Decode the frames with these numbers, in this order; repeats are decoded once.
+
+        Args:
+            indices: Frame numbers from 0, ``[T]``.
+
+        Returns:
+            Frames, uint8 ``[T, H, W, 3]``.
+
+        Raises:
+            IndexError: If a number is negative or beyond the last frame.
+            VideoError: If a frame on the way is damaged.
+        """
+        wanted, places = np.unique(np.asarray(indices, dtype=np.int64), return_inverse=True)
+        if len(wanted) and wanted[0] < 0:
+            raise IndexError(f"{self.path}: frame {wanted[0]} asked for; frames count from 0")
+        frames = np.empty((len(wanted), self.height_px, self.width_px, 3), dtype=np.uint8)
+        for row, number in enumerate(wanted.tolist()):
+            frame = None
+            if self._info is None or number < self._info.n_frames:
+                frame = self._cursor.frame(number)
+            if frame is None:
+                raise IndexError(
+                    f"{self.path}: frame {number} asked for; it has {self.info.n_frames} frames"
+                )
+            frames[row] = self._pixels(frame)
+        in_order = len(places) == len(wanted) and bool((places == np.arange(len(places))).all())
+        return frames if in_order else frames[places]
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        """Yield every frame in order, ``[H, W, 3]``."""
+        number = 0
+        while (frame := self._cursor.frame(number)) is not None:
+            yield self._pixels(frame)
+            number += 1
+
+    def _pixels(self, frame: VideoFrame) -> NDArray[np.uint8]:
+        height, width = self._orientation.swap((self.height_px, self.width_px))
+        rgb = self._reformatter.reformat(
+            frame,
+            width=width,
+            height=height,
+            format="rgb24",
+            interpolation=Interpolation.BILINEAR,
+            threads=1,
+        )
+        return self._orientation.apply(rgb.to_ndarray())
+
+
+def read_frames(
+    path: str | Path,
+    indices: Sequence[int] | NDArray[np.integer] | None = None,
+    short_side_px: int | None = None,
+    size_px: tuple[int, int] | None = None,
+) -> NDArray[np.uint8]:
+    """Decode a file's frames, all of them unless some are named: see ``VideoReader``.
+
+    Returns:
+        Frames, uint8 ``[T, H, W, 3]``.
+    """
+    with VideoReader(path, short_side_px=short_side_px, size_px=size_px) as reader:
+        return np.stack(list(reader)) if indices is None else reader.read(indices)
+
+
+def _check_sizes(short_side_px: int | None, size_px: tuple[int, int] | None) -> None:
+    if short_side_px is not None and size_px is not None:
+        raise ValueError("give short_side_px or size_px, not both")
+    sizes = [short_side_px] if short_side_px is not None else list(size_px or [])
+    if any(size < 1 for size in sizes):
+        raise ValueError(f"sizes must be at least 1 px, got {sizes}")
+
+
+def _target_size(
+    shown: tuple[int, int], short_side_px: int | None, size_px: tuple[int, int] | None
+) -> tuple[int, int]:
+    """Return height and width to resize to, given height and width as shown."""
+    if size_px is not None:
+        return size_px
+    if short_side_px is None:
+        return shown
+    height, width = shown
+    if height <= width:
+        return short_side_px, short_side_px * width // height
+    return short_side_px * height // width, short_side_px
