@@ -130,8 +130,8 @@ def _cut_iso(file: BinaryIO, n_bytes: int) -> str | None:
             size = int.from_bytes(head[8:16], "big")
         if size == 0:  # the last box, up to the end of the file
             size = n_bytes - position
-        if size < 8:
-            break  # not a box: FFmpeg will say what it makes of it
+        if size < 8 or not kind.isalnum():
+            break  # not a box; FFmpeg will say what it makes of it
         found.add(kind)
         cut = _beyond(kind.decode("latin-1"), position + size, n_bytes)
         if cut:

@@ -104,7 +104,8 @@ class FrameCursor:
         """Go to a frame by way of the last keyframe before it, or else by way of the start.
 
         Some keyframes only claim to be one, and some demuxers land elsewhere. Both show in the
-        first frames after the jump; then this file is decoded from its start, now and later.
+        first frames after the jump; then the file is decoded from its start, which also tells
+        where it is damaged if it is.
         """
         key = self.table.key_before(number)
         self._container.seek(int(self.table.key_stamps[key]), stream=self.stream)
@@ -113,6 +114,7 @@ class FrameCursor:
             for frame in self._frames:
                 here = self.table.frame_at(frame.pts)
                 if here is None or here > number:
+                    self._may_jump = False  # do not try this file again
                     break
                 if here >= self.table.key_frames[key] and frame.is_corrupt:
                     break
@@ -120,8 +122,7 @@ class FrameCursor:
                     self._held, self._next = frame, number + 1
                     return
         except av.error.FFmpegError:
-            pass  # if the file is damaged, decoding it from the start will tell where
-        self._may_jump = False
+            pass
         self._reopen()
 
     def _step(self) -> bool:

@@ -39,7 +39,7 @@ class VideoInfo:
         height_px: Height as shown, after rotation.
         fps: Frames per second, the mean over the video.
         duration_sec: How long all frames are shown, the last as long as the mean one.
-        codec: FFmpeg's name of the decoder, ``"h264"``.
+        codec: FFmpeg's name of the compression, ``"h264"``.
     """
 
     path: Path
@@ -56,7 +56,7 @@ def probe(path: str | Path) -> VideoInfo:
 
     For h264, hevc, vp9 and av1 in mp4, mov, mkv and webm this reads the packets and decodes one
     frame; anything else is decoded once, since its packets do not tell its frames. Damage inside
-    a packet shows only when it is decoded: see ``VideoReader``.
+    a packet shows only when it is decoded; then reading raises, it never returns fewer frames.
 
     Raises:
         VideoError: If the file is missing, empty, truncated or no video, or it has only audio,
@@ -67,7 +67,7 @@ def probe(path: str | Path) -> VideoInfo:
 
 
 def _info(cursor: FrameCursor) -> VideoInfo:
-    path, stream = cursor.path, cursor.stream
+    path = cursor.path
     n_frames, frame_sec = _length(cursor)
     if n_frames == 1:
         raise VideoError(path, "has one frame", "it is a picture; leave it out")
@@ -81,7 +81,7 @@ def _info(cursor: FrameCursor) -> VideoInfo:
         height_px=height,
         fps=1 / frame_sec,
         duration_sec=n_frames * frame_sec,
-        codec=stream.codec_context.name,
+        codec=cursor.stream.codec.canonical_name,
     )
 
 
@@ -93,8 +93,9 @@ def _length(cursor: FrameCursor) -> tuple[int, float]:
     """
     times = _times(cursor) if cursor.table is None else cursor.table.pts.tolist()
     n_frames = len(times)
-    known = None not in times and all(a < b for a, b in pairwise(times))
-    if n_frames > 1 and known:
+    if n_frames > 1 and len(set(times)) == 1 and times[0] is not None:
+        return n_frames, 0.0
+    if n_frames > 1 and None not in times and all(a < b for a, b in pairwise(times)):
         return n_frames, float((times[-1] - times[0]) / (n_frames - 1) * cursor.stream.time_base)
     rate = cursor.stream.average_rate
     return n_frames, 1 / float(rate) if rate else 0.0

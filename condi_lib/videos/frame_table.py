@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 # Formats and codecs in which a packet is a frame. Elsewhere it need not be: avi packs two frames
 # of MPEG-4 into one packet, VP8 has packets that are never shown, a transport stream cuts anywhere.
 ISO, MATROSKA = "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"
-ONE_FRAME_PER_PACKET = {"h264", "hevc", "vp9", "av1", "libdav1d"}
+ONE_FRAME_PER_PACKET = {"h264", "hevc", "vp9", "av1"}
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def packets_are_frames(container: InputContainer, stream: VideoStream) -> bool:
     """Say whether format and codec store one frame per packet."""
     return (
         container.format.name in (ISO, MATROSKA)
-        and stream.codec_context.name in ONE_FRAME_PER_PACKET
+        and stream.codec.canonical_name in ONE_FRAME_PER_PACKET
     )
 
 
@@ -76,7 +76,7 @@ def read_table(container: InputContainer, stream: VideoStream) -> FrameTable | N
 
 
 def _tell_the_frames(packets: Sequence[Packet], shown: Sequence[Packet]) -> bool:
-    if not shown or any(p.pts is None or p.dts is None or p.is_corrupt for p in packets):
+    if not shown or any(p.pts is None or p.is_corrupt for p in packets):
         return False
     if len({packet.pts for packet in shown}) < len(shown):
         return False  # two packets make one frame, or nobody knows which comes first
@@ -95,8 +95,8 @@ def _keys(
     """
     keys = packets[:1] + [p for p in packets[1:] if p.is_keyframe and not p.is_discard]
     frames = np.searchsorted(pts, [key.pts for key in keys])
-    by_dts = container.format.name == ISO
-    stamps = np.array([key.dts if by_dts else key.pts for key in keys], dtype=np.int64)
+    by_decoding_time = container.format.name == ISO
+    stamps = np.array([key.dts if by_decoding_time else key.pts for key in keys], dtype=np.int64)
     frames[0] = 0
     order = np.argsort(frames, kind="stable")
     return frames[order], stamps[order]

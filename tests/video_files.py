@@ -1,0 +1,99 @@
+"""Video files made to order: every frame carries its own number, readable after any encoding."""
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.frame import VideoFrame
+from numpy.typing import NDArray
+
+N_BITS = (2, 5)  # cells of a frame, rows and columns; each shows one bit of its number
+QUIET = {  # encoders that would write to stderr
+    "libx265": "log-level=none",
+    "libsvtav1": "",
+}
+
+
+def numbered_frames(
+    n_frames: int, height: int = 48, width: int = 80, first: int = 0
+) -> NDArray[np.uint8]:
+    """Frames ``[T, H, W, 3]`` that show their numbers in black and white cells.
+
+    A texture moves over them, so that encoders have motion to predict and no two frames agree.
+    """
+    numbers = np.arange(first, first + n_frames)
+    bits = numbers[:, None] >> np.arange(N_BITS[0] * N_BITS[1]) & 1
+    cells = (45 + 165 * bits).reshape(n_frames, *N_BITS)
+    rows = np.arange(height) * N_BITS[0] // height
+    columns = np.arange(width) * N_BITS[1] // width
+    y, x = np.mgrid[:height, :width]
+    texture = 25 * np.sin((x + 3 * numbers[:, None, None]) / 7) * np.cos(y / 5)
+    grey = cells[:, rows][:, :, columns] + texture
+    tint = np.array([1.0, 0.95, 0.9])
+    return np.clip(grey[..., None] * tint, 0, 255).astype(np.uint8)
+
+
+def read_numbers(frames: NDArray[np.uint8]) -> list[int]:
+    """Read the numbers back from frames ``[T, H, W, 3]`` of any size."""
+    grey = frames.astype(np.float32).mean(axis=-1)
+    numbers = np.zeros(len(frames), dtype=np.int64)
+    for row, band in enumerate(np.array_split(grey, N_BITS[0], axis=1)):
+        for column, cell in enumerate(np.array_split(band, N_BITS[1], axis=2)):
+            bit = cell.mean(axis=(1, 2)) > 120
+            numbers += bit.astype(np.int64) << (row * N_BITS[1] + column)
+    return numbers.tolist()
+
+
+def mux_video(
+    path: Path,
+    frames: NDArray[np.uint8],
+    codec: str = "libx264",
+    options: Mapping[str, str] | None = None,
+    *,
+    pixel_format: str = "yuv420p",
+    times: Sequence[int] | None = None,
+    time_base: Fraction = Fraction(1, 30),
+    muxer_options: Mapping[str, str] | None = None,
+    rotation: float = 0,
+    hflip: bool = False,
+    audio_sec: float = 0,
+) -> Path:
+    """Encode frames with chosen times, rotation, sound and layout of the file.
+
+    ``times`` are in units of ``time_base``, one a frame; None counts from 0.
+    """
+    times = range(len(frames)) if times is None else times
+    with av.open(path, "w", options=dict(muxer_options or {})) as container:
+        stream = container.add_stream(codec, rate=1 / time_base, options=dict(options or {}))
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = pixel_format
+        stream.codec_context.time_base = time_base
+        stream.codec_context.thread_count = 1
+        if rotation or hflip:
+            stream.set_display_rotation(rotation, hflip=hflip)
+        sound = container.add_stream("aac", rate=16000) if audio_sec else None
+        for pixels, time in zip(frames, times, strict=True):
+            frame = VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+            frame.pts, frame.time_base = time, time_base
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+        if sound is not None:
+            _mux_silence(container, sound, audio_sec)
+    return path
+
+
+def mux_sound(path: Path, audio_sec: float = 1) -> Path:
+    """Write a file with sound and no pictures."""
+    with av.open(path, "w") as container:
+        _mux_silence(container, container.add_stream("aac", rate=16000), audio_sec)
+    return path
+
+
+def _mux_silence(container: av.container.OutputContainer, stream, audio_sec: float) -> None:
+    silence = np.zeros((1, int(16000 * audio_sec)), dtype=np.float32)
+    frame = av.AudioFrame.from_ndarray(silence, format="fltp", layout="mono")
+    frame.sample_rate, frame.pts = 16000, 0
+    container.mux(stream.encode(frame))
+    container.mux(stream.encode())
