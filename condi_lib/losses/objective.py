@@ -85,6 +85,11 @@ class LossEntry:
     budget: float | None = None
 
     @property
+    def has_confidence(self) -> bool:
+        """Whether the student needs a confidence head."""
+        return self.score == "confidence"
+
+    @property
     def defaults(self) -> dict[str, float | bool]:
         """Every hyperparameter and its default."""
         parameters = inspect.signature(self.function).parameters.values()
@@ -106,7 +111,7 @@ class Objective:
         self.name = name
         self.hyperparameters = dict(hyperparameters)
         self.needs_teacher = entry.needs_teacher
-        self.has_confidence = entry.score == "confidence"
+        self.has_confidence = entry.has_confidence
         self.score = entry.score
         self.down_sample_majority = entry.down_sample_majority
         self._function = entry.function
@@ -120,7 +125,8 @@ class Objective:
         """Steer λ to the budget: hints get cheaper while the price paid is under it.
 
         DeVries & Taylor's rule: λ /= 1.01 where the budget exceeds ``mean(-log c)``, else /= .99.
-        Does nothing for the other losses.
+        Does nothing for the other losses. With several processes pass parts averaged over all of
+        them, or their λ drift apart.
         """
         if self._budget is not None:
             under_budget = self._budget > parts["confidence"].item()
