@@ -1,0 +1,278 @@
+"""How sure a result is: intervals by resampling videos, and paired tests over videos or seeds.
+
+Videos are the independent units; clips of one video are not. So videos are resampled, never clips,
+and two methods are compared on the same videos. Seeds (rows of ``[S, V]``) are averaged first: the
+interval then says how far the result would move with other *videos* for these trained networks;
+``paired_t_over_seeds`` says how far it would move with other training runs.
+
+Shapes: V videos, S seeds, n clips.
+"""
+
+import inspect
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import scipy.stats
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+_NUMBERS_AT_ONCE = 4_000_000  # resamples are drawn in chunks of at most 32 MB
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its confidence interval, as fractions.
+
+    Formats all three numbers alike: ``f"{interval:.1%}"`` (also ``str``) gives
+    ``62.8 % [60.1, 65.4]``, ``f"{interval:+.2f}"`` gives ``+0.03 [-0.01, +0.06]``.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    def __format__(self, spec: str) -> str:
+        spec = spec or ".1%"
+        percent = spec.endswith("%")
+        number = spec[:-1] + "f" if percent else spec
+        scale, unit = (100, " %") if percent else (1, "")
+        value, low, high = (_plain(scale * x, number) for x in (self.value, self.low, self.high))
+        return f"{value}{unit} [{low}, {high}]"
+
+    def __str__(self) -> str:
+        return format(self)
+
+    def excludes(self, number: float = 0.0) -> bool:
+        """Whether ``number`` lies outside; False where the interval is not defined (NaN)."""
+        return number < self.low or number > self.high
+
+
+class PairedTest(NamedTuple):
+    """A mean difference with its interval, and the two-sided p-value of no difference."""
+
+    difference: Interval
+    p_value: float
+
+
+def bootstrap_mean(
+    values: ArrayLike, n_resamples: int = 2000, seed: int = 0, level: float = 0.95
+) -> Interval:
+    """Return the mean over videos with its percentile bootstrap interval.
+
+    Example: ``bootstrap_mean(correct)`` of one bool per video is the video accuracy.
+
+    Args:
+        values: One number per video, ``[V]``, or per seed and video, ``[S, V]``.
+        n_resamples: How often V videos are drawn with replacement.
+        seed: The same seed gives the same interval.
+        level: The share of such intervals that should contain the truth.
+
+    Raises:
+        ValueError: If there are fewer than 2 videos or a value is NaN or infinite.
+    """
+    per_video = _per_video(values, "values")
+    means = np.empty(n_resamples)
+    for chunk, videos in _draws(per_video.size, n_resamples, seed):
+        means[chunk] = per_video[videos].mean(axis=1)
+    return _percentile_interval(float(per_video.mean()), means, level)
+
+
+def bootstrap_difference(
+    a: ArrayLike, b: ArrayLike, n_resamples: int = 2000, seed: int = 0, level: float = 0.95
+) -> Interval:
+    """Return the mean of ``a - b`` over videos with its interval, paired by video.
+
+    Both are ``[V]`` or ``[S, V]`` over the same videos in the same order; the numbers of seeds may
+    differ. Pairing removes what makes a video hard for both, so this is the interval to quote for
+    a comparison, not the overlap of two separate ones.
+
+    Raises:
+        ValueError: As ``bootstrap_mean``, or if the numbers of videos differ.
+    """
+    return bootstrap_mean(_paired_by_video(a, b), n_resamples, seed, level)
+
+
+def bootstrap_metric(
+    metric: Callable[..., float],
+    confidence: ArrayLike,
+    correct: ArrayLike,
+    video_id: ArrayLike,
+    n_resamples: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Interval:
+    """Return a metric over clips with its percentile interval, by resampling whole videos.
+
+    The metric is recomputed on every resample, in which a video drawn twice is two videos.
+
+    Args:
+        metric: ``metric(confidence, correct)``, or with a third parameter called ``video_id``,
+            such as those of ``condi_lib.metrics``.
+        confidence: One score per clip, ``[n]``.
+        correct: Whether each clip is classified correctly, ``[n]``.
+        video_id: The video of each clip, ``[n]``, in any order.
+        n_resamples: How often V videos are drawn with replacement.
+        seed: The same seed gives the same interval.
+        level: The share of such intervals that should contain the truth.
+
+    Returns:
+        The metric on all clips and its interval. The interval is NaN where the metric is undefined
+        (NaN) on more than 5 % of the resamples: too few videos have errors to say anything;
+        fewer such resamples are left out.
+
+    Raises:
+        ValueError: If there are fewer than 2 videos, shapes disagree or the metric objects.
+    """
+    confidence, correct = np.asarray(confidence), np.asarray(correct)
+    codes, start, length = _rows_by_video(video_id, confidence, correct)
+    order = np.argsort(codes, kind="stable")
+    takes_video = "video_id" in inspect.signature(metric).parameters
+
+    def measure(videos: NDArray[np.intp]) -> float:
+        row_of, drawn_as = _concatenated_rows(start[videos], length[videos])
+        rows = order[row_of]
+        return metric(confidence[rows], correct[rows], *([drawn_as] if takes_video else []))
+
+    resampled = np.empty(n_resamples)
+    for chunk, draws in _draws(start.size, n_resamples, seed):
+        resampled[chunk] = [measure(videos) for videos in draws]
+    return _percentile_interval(float(measure(np.arange(start.size))), resampled, level)
+
+
+def paired_permutation_test(
+    a: ArrayLike, b: ArrayLike, n_resamples: int = 9999, seed: int = 0
+) -> float:
+    """Return the two-sided p-value of "a and b are exchangeable in every video".
+
+    The sign of each video's difference is flipped at random and the mean difference compared. All
+    flips are tried if they number at most ``n_resamples``; else that many are drawn and p is
+    ``(1 + at least as extreme) / (1 + drawn)``, so never 0. Videos without a difference play no
+    part; if there are no others, p is 1.
+
+    Args:
+        a: ``[V]`` or ``[S, V]``; seeds are averaged first.
+        b: The same videos in the same order.
+        n_resamples: How many flips are tried at most.
+        seed: The same seed gives the same p-value.
+
+    Raises:
+        ValueError: As ``bootstrap_difference``.
+    """
+    difference = _paired_by_video(a, b)
+    difference = difference[difference != 0]
+    observed = abs(difference.sum()) - 1e-9 * np.abs(difference).sum()  # equal sums may round apart
+    if 2**difference.size <= n_resamples:
+        flips = np.arange(2**difference.size)[:, None] >> np.arange(difference.size) & 1
+        return float(np.mean(np.abs((2 * flips - 1) @ difference) >= observed))
+    rng = np.random.default_rng(seed)
+    n_extreme = 0
+    for chunk in _chunks(n_resamples, difference.size):
+        flips = rng.integers(2, size=(chunk.stop - chunk.start, difference.size), dtype=np.int8)
+        n_extreme += int((np.abs((2 * flips - 1) @ difference) >= observed).sum())
+    return (1 + n_extreme) / (1 + n_resamples)
+
+
+def paired_t_over_seeds(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> PairedTest:
+    """Compare two methods over training runs that share their seeds: the paired t-test.
+
+    Args:
+        a: One result per seed, ``[S]``, such as a video accuracy.
+        b: The same for the other method, seed by seed.
+        level: Of the t-interval for the mean of ``a - b``.
+
+    Returns:
+        The mean difference with its interval, and p. If all differences are equal the interval has
+        no width and p is 0 (1 if they are all 0).
+
+    Raises:
+        ValueError: If there are fewer than 2 seeds, shapes disagree or a result is not finite.
+    """
+    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    if a.ndim != 1 or a.shape != b.shape or a.size < 2:
+        shapes = f"{list(a.shape)} and {list(b.shape)}"
+        raise ValueError(f"need one result per seed, [S] and [S] with S >= 2, got {shapes}")
+    if not np.isfinite(a - b).all():
+        raise ValueError(f"the results of seed {int(np.isfinite(a - b).argmin())} are not finite")
+    mean = float(np.mean(a - b))
+    if np.allclose(a - b, mean, rtol=0, atol=1e-12):
+        return PairedTest(Interval(mean, mean, mean), float(abs(mean) <= 1e-12))
+    test = scipy.stats.ttest_rel(a, b)
+    low, high = test.confidence_interval(level)
+    return PairedTest(Interval(mean, float(low), float(high)), float(test.pvalue))
+
+
+def _plain(number: float, spec: str) -> str:
+    """Format a number, but never as -0.0."""
+    text = format(number, spec)
+    return format(0.0, spec) if float(text) == 0 else text
+
+
+def _per_video(values: ArrayLike, name: str) -> Floats:
+    """Average over seeds; refuse what cannot be resampled."""
+    values = np.asarray(values, dtype=float)
+    if values.ndim not in (1, 2) or values.shape[-1] < 2 or values.shape[0] < 1:
+        shape = list(values.shape)
+        raise ValueError(f"{name} must be [V] or [S, V] with V >= 2 videos, got {shape}")
+    finite = np.isfinite(np.atleast_2d(values)).all(axis=0)
+    if not finite.all():
+        raise ValueError(f"{name} of video {int(finite.argmin())} are NaN or infinite")
+    return values if values.ndim == 1 else values.mean(axis=0)
+
+
+def _paired_by_video(a: ArrayLike, b: ArrayLike) -> Floats:
+    a, b = _per_video(a, "values of a"), _per_video(b, "values of b")
+    if a.shape != b.shape:
+        raise ValueError(f"a has {a.size} videos, b has {b.size}: give the same videos in order")
+    return a - b
+
+
+def _chunks(n_resamples: int, n_videos: int) -> Iterator[slice]:
+    if n_resamples < 1:
+        raise ValueError(f"n_resamples must be at least 1, got {n_resamples}")
+    step = max(1, _NUMBERS_AT_ONCE // n_videos)
+    for start in range(0, n_resamples, step):
+        yield slice(start, min(start + step, n_resamples))
+
+
+def _draws(n_videos: int, n_resamples: int, seed: int) -> Iterator[tuple[slice, NDArray[np.intp]]]:
+    """Which resamples, and the videos drawn for each, ``[resamples, V]``; chunk by chunk."""
+    rng = np.random.default_rng(seed)
+    for chunk in _chunks(n_resamples, n_videos):
+        yield chunk, rng.integers(n_videos, size=(chunk.stop - chunk.start, n_videos))
+
+
+def _percentile_interval(value: float, resampled: Floats, level: float) -> Interval:
+    if not 0 < level < 1:
+        raise ValueError(f"level must be in (0, 1), got {level}")
+    if np.isnan(resampled).mean() > 0.05:
+        return Interval(value, math.nan, math.nan)
+    low, high = np.nanquantile(resampled, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(value, float(low), float(high))
+
+
+def _rows_by_video(
+    video_id: ArrayLike, confidence: NDArray, correct: NDArray
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """The video of each row, and where each video's rows start, and how many, once sorted."""
+    video_id = np.asarray(video_id)
+    if not video_id.shape == confidence.shape == correct.shape or video_id.ndim != 1:
+        shapes = [list(x.shape) for x in (confidence, correct, video_id)]
+        raise ValueError(f"confidence, correct and video_id must all be [n], got {shapes}")
+    codes = pd.factorize(video_id, use_na_sentinel=False)[0]
+    length = np.bincount(codes)
+    if length.size < 2:
+        raise ValueError(f"need at least 2 videos to resample, got {length.size}")
+    return codes, np.cumsum(length) - length, length
+
+
+def _concatenated_rows(
+    start: NDArray[np.intp], length: NDArray[np.intp]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The rows of the drawn videos one after the other, and which draw each comes from."""
+    end = np.cumsum(length)
+    rows = np.arange(end[-1]) + np.repeat(start - (end - length), length)
+    return rows, np.repeat(np.arange(length.size), length)
