@@ -262,7 +262,9 @@ def _rows_by_video(
     if not video_id.shape == confidence.shape == correct.shape or video_id.ndim != 1:
         shapes = [list(x.shape) for x in (confidence, correct, video_id)]
         raise ValueError(f"confidence, correct and video_id must all be [n], got {shapes}")
-    codes = pd.factorize(video_id, use_na_sentinel=False)[0]
+    codes = pd.factorize(video_id)[0]
+    if (codes < 0).any():
+        raise ValueError(f"video_id is missing (None or NaN) in row {int(codes.argmin())}")
     length = np.bincount(codes)
     if length.size < 2:
         raise ValueError(f"need at least 2 videos to resample, got {length.size}")

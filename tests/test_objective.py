@@ -119,7 +119,7 @@ def test_budget_steers_the_price_of_hints():
     objective = build_objective("st_conf")
     objective.after_step({"confidence": torch.tensor(0.2)})  # under .3: cheaper
     assert objective.state_dict() == {"confidence_weight": 0.1 / 1.01}
-    objective.after_step({"confidence": torch.tensor(0.3)})  # not under: dearer
+    objective.after_step({"confidence": torch.tensor(0.3, dtype=torch.float64)})  # not: dearer
     assert objective.state_dict() == {"confidence_weight": 0.1 / 1.01 / 0.99}
     used = objective(random_inputs())["confidence_weight"].item()
     assert used == objective.state_dict()["confidence_weight"]

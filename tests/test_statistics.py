@@ -248,6 +248,8 @@ def test_bootstrap_metric_refuses():
         bootstrap_metric(auroc, [1, 2], [0, 1], ["a"])
     with pytest.raises(ValueError, match="at least 2 videos to resample, got 1"):
         bootstrap_metric(auroc, [1, 2], [0, 1], ["a", "a"])
+    with pytest.raises(ValueError, match=r"video_id is missing .* in row 1"):
+        bootstrap_metric(auroc, [1, 2], [0, 1], ["a", None])
     with pytest.raises(ValueError, match="NaN or infinite"):
         bootstrap_metric(auroc, [1, NAN], [0, 1], ["a", "b"])
 
@@ -261,6 +263,13 @@ def test_permutation_test_by_hand():
     assert paired_permutation_test([0, 0, 0], [1, 1, 1]) == 2 / 8
     # 1, 1, -1: |sum| >= 1 always
     assert paired_permutation_test([1, 1, 0], [0, 0, 1]) == 1
+
+
+def test_rounding_does_not_split_equal_sums():
+    """Tenths are not exact in binary; 3 and 8, say, and .3 and .8 have the same p."""
+    whole = np.array([-6, 6, 3, 8])
+    assert paired_permutation_test(whole, [0] * 4) == 0.5
+    assert paired_permutation_test(whole / 10, [0] * 4) == 0.5
 
 
 def test_videos_without_a_difference_play_no_part():
