@@ -25,7 +25,15 @@ from condi_lib.videos.cursor import FrameCursor
 from condi_lib.videos.encode import write_video
 from condi_lib.videos.orientation import Orientation, orientation_of
 
-__all__ = ["VideoError", "VideoInfo", "VideoReader", "probe", "read_frames", "write_video"]
+__all__ = [
+    "VideoError",
+    "VideoInfo",
+    "VideoReader",
+    "check_every_frame",
+    "probe",
+    "read_frames",
+    "write_video",
+]
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,17 @@ def probe(path: str | Path) -> VideoInfo:
             one frame or no duration.
     """
     with FrameCursor(Path(path)) as cursor:
+        return _info(cursor)
+
+
+def check_every_frame(path: str | Path) -> VideoInfo:
+    """Decode a whole file, which finds damage that ``probe`` cannot see, and say what it holds.
+
+    Raises:
+        VideoError: As ``probe``, and if a frame is damaged.
+    """
+    with FrameCursor(Path(path)) as cursor:
+        _times(cursor)
         return _info(cursor)
 
 
