@@ -44,10 +44,25 @@ class DenseView:
         return self.mask.sum(dim=1)
 
     def videos(self, first: int, last: int | None = None) -> "DenseView":
-        """Return videos ``first`` to ``last`` (excluded; None: all the rest), without a copy."""
-        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        kept = {name: x if x is None else x[first:last] for name, x in fields.items()}
-        return DenseView(**kept)
+        """Return videos ``first`` to ``last`` (excluded; None: all the rest), without a copy.
+
+        They are padded to the longest of *these* videos, as ``ClipTable.dense`` would do.
+        """
+        mask = self.mask[first:last]
+        width = int(mask.any(dim=0).nonzero().max()) + 1
+
+        def cut(values: Tensor | np.ndarray | None) -> Tensor | np.ndarray | None:
+            return None if values is None else values[first:last, :width]
+
+        return DenseView(
+            video_id=self.video_id[first:last],
+            label=self.label[first:last],
+            mask=mask[:, :width],
+            teacher_logits=cut(self.teacher_logits),
+            student_logits=cut(self.student_logits),
+            confidence=cut(self.confidence),
+            truth=cut(self.truth),
+        )
 
 
 def fold(values: Tensor, mask: Tensor) -> Tensor:
@@ -61,6 +76,7 @@ def fold(values: Tensor, mask: Tensor) -> Tensor:
 
 
 def fold_text(values: pd.Series, mask: np.ndarray) -> np.ndarray:
+    """Return texts ``[R]`` as an object array ``[V, N]``, padded with ``""``."""
     padded = np.full(mask.shape, "", dtype=object)
     padded[mask] = values.to_numpy(dtype=object)
     return padded

@@ -136,11 +136,11 @@ class ClipTable:
         heads = clips.iloc[bounds[:-1] - bounds[0]]
         return DenseView(
             video_id=heads["video_id"].tolist(),
-            label=torch.tensor(heads["label"].to_numpy()),
+            label=_tensor(heads["label"]),
             mask=mask,
             teacher_logits=teacher,
             student_logits=student,
-            confidence=None if confidence is None else fold(torch.tensor(confidence.array), mask),
+            confidence=None if confidence is None else fold(_tensor(confidence), mask),
             truth=None if truth is None else fold_text(truth, mask.numpy()),
         )
 
@@ -171,6 +171,10 @@ def merge_student(teacher: ClipTable, student: ClipTable) -> ClipTable:
         logits = logits[torch.from_numpy(rows)]
     clips = teacher.clips.drop(columns="confidence", errors="ignore")  # of an earlier student
     return replace(teacher, clips=clips.assign(**new), student_logits=logits)
+
+
+def _tensor(column: pd.Series) -> Tensor:
+    return torch.from_numpy(column.to_numpy(copy=True))  # pandas' own memory is read-only
 
 
 def _set(table: ClipTable, **values: Any) -> None:
