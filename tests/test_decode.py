@@ -16,6 +16,7 @@ from video_files import mux_sound, mux_video, numbered_frames, read_numbers
 
 from condi_lib.videos.cursor import FrameCursor
 from condi_lib.videos.decode import VideoError, VideoReader, probe, read_frames, write_video
+from condi_lib.videos.frame_table import FrameTable
 
 N = 100
 H264 = {"preset": "veryfast", "sc_threshold": "0"}
@@ -130,6 +131,25 @@ def test_frames_hidden_by_an_edit_list_are_not_counted(tmp_path):
             assert (reader.read(range(start, start + 8)) == whole[start : start + 8]).all()
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+@pytest.mark.parametrize("name", ["h264_g16_b3.mp4", "open_gop.mp4", "hevc.mp4"])
+def test_a_recording_that_begins_between_keyframes_begins_at_the_next(make, tmp_path, name, suffix):
+    """What lacks its keyframe cannot be decoded: it is no frame of the file, by any reading."""
+    path = tmp_path / f"cut.{suffix}"
+    with av.open(str(make(name))) as source, av.open(path, "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        packets = [packet for packet in source.demux(video=0) if packet.size]
+        third_key = [place for place, packet in enumerate(packets) if packet.is_keyframe][2]
+        for packet in packets[third_key + 5 :]:  # shown from frame 32 + 5 on, about
+            packet.stream = stream
+            target.mux(packet)
+    whole = read_frames(path)
+    assert read_numbers(whole) == list(range(48, N))  # the fourth keyframe of one every 16
+    assert probe(path).n_frames == N - 48
+    with VideoReader(path) as reader:
+        assert (reader.read([30, 4, 5]) == whole[[30, 4, 5]]).all()
+
+
 @pytest.mark.parametrize("name", ["h264_g16_b3.mp4", "h264_g16_b3.mkv", "mpeg4.avi"])
 def test_reading_nothing_and_one_frame_repeated(make, name):
     with VideoReader(make(name)) as reader:
@@ -144,6 +164,15 @@ def test_frames_that_do_not_exist_are_refused(make, name, asked, message):
         with pytest.raises(IndexError, match=rf"{name}: frame {asked} asked for; .*{message}"):
             reader.read([0, asked])
         assert read_numbers(reader.read([1])) == [1]  # and the reader still reads
+
+
+@pytest.mark.parametrize("indices", [[0.5], [True, False], [[0, 1]], ["0"]])
+def test_indices_must_be_whole_numbers(make, indices):
+    with (
+        VideoReader(make("h264_g16_b3.mp4")) as reader,
+        pytest.raises(TypeError, match="indices must be whole numbers"),
+    ):
+        reader.read(indices)
 
 
 # ----------------------------------------------------------------------------------------- jumps
@@ -178,6 +207,25 @@ def test_a_jump_is_made_only_where_a_keyframe_lies_between(
     make, monkeypatch, suffix, gop, clips, expected
 ):
     assert jumps_while_reading(make(f"h264_g{gop}_b3.{suffix}"), clips, monkeypatch) == expected
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["h264_g16_b3.mp4", "h264_g16_b3.mkv", "open_gop.mp4", "hevc.mp4", "hevc.mkv", "vp9.webm"],
+)
+def test_a_jump_lands_on_the_keyframe_itself(make, monkeypatch, name):
+    seen = []
+    frame_at = FrameTable.frame_at
+    monkeypatch.setattr(
+        FrameTable, "frame_at", lambda self, pts: seen.append(frame_at(self, pts)) or seen[-1]
+    )
+    with VideoReader(make(name)) as reader:
+        keys = reader._cursor.table.key_frames.tolist()
+        for key in keys[:0:-1]:  # backward, so that every read is a jump
+            seen.clear()
+            reader.read([key + 2])
+            assert seen == [key, key + 1, key + 2]
+    assert keys == list(range(0, N, keys[1]))
 
 
 def test_a_jump_that_lands_beyond_its_frame_is_made_good(make, monkeypatch):

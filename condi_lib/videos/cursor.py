@@ -64,6 +64,7 @@ class FrameCursor:
         return table
 
     def close(self) -> None:
+        """Close the file."""
         self._container.close()
 
     def __enter__(self) -> Self:

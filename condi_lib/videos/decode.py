@@ -213,10 +213,14 @@ class VideoReader:
             Frames, uint8 ``[T, H, W, 3]``.
 
         Raises:
+            TypeError: If the indices are not whole numbers in one row.
             IndexError: If a number is negative or beyond the last frame.
             VideoError: If a frame on the way is damaged.
         """
-        wanted, places = np.unique(np.asarray(indices, dtype=np.int64), return_inverse=True)
+        asked = np.asarray(indices)
+        if asked.ndim != 1 or (asked.size and not np.issubdtype(asked.dtype, np.integer)):
+            raise TypeError(f"indices must be whole numbers [T], got {asked.dtype} {asked.shape}")
+        wanted, places = np.unique(asked.astype(np.int64), return_inverse=True)
         if len(wanted) and wanted[0] < 0:
             raise IndexError(f"{self.path}: frame {wanted[0]} asked for; frames count from 0")
         frames = np.empty((len(wanted), self.height_px, self.width_px, 3), dtype=np.uint8)

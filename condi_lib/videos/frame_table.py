@@ -72,7 +72,7 @@ def read_table(container: InputContainer, stream: VideoStream) -> FrameTable | N
     if not _tell_the_frames(packets, shown):
         return None
     pts = np.array(sorted(packet.pts for packet in shown), dtype=np.int64)
-    return FrameTable(pts, *_keys(packets, pts, container))
+    return FrameTable(pts, *_keys(packets, pts))
 
 
 def _tell_the_frames(packets: Sequence[Packet], shown: Sequence[Packet]) -> bool:
@@ -86,17 +86,16 @@ def _tell_the_frames(packets: Sequence[Packet], shown: Sequence[Packet]) -> bool
 
 
 def _keys(
-    packets: Sequence[Packet], pts: NDArray[np.int64], container: InputContainer
+    packets: Sequence[Packet], pts: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the keyframes' numbers and the stamps by which the demuxer finds their packets.
 
-    mp4 is searched by decoding time, matroska by the time a frame is shown: the wrong one lands
-    on another keyframe.
+    The stamp is the time at which a keyframe is shown. mp4 lists the times of decoding, but FFmpeg
+    allows for the difference; sent to the time of decoding it lands one keyframe too early.
     """
     keys = packets[:1] + [p for p in packets[1:] if p.is_keyframe and not p.is_discard]
-    frames = np.searchsorted(pts, [key.pts for key in keys])
-    by_decoding_time = container.format.name == ISO
-    stamps = np.array([key.dts if by_decoding_time else key.pts for key in keys], dtype=np.int64)
+    stamps = np.array([key.pts for key in keys], dtype=np.int64)
+    frames = np.searchsorted(pts, stamps)
     frames[0] = 0
     order = np.argsort(frames, kind="stable")
     return frames[order], stamps[order]
