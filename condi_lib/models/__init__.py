@@ -1,1 +1,10 @@
-"""Teachers and students: networks from clips ``[B, 3, T, H, W]`` to class logits ``[B, C]``."""
+"""Networks: teachers, students, and how to build them by name.
+
+``small`` has those of the embedded study, ``student`` adds the confidence head, ``zoo`` builds by
+name, torchvision's and your own too.
+"""
+
+from condi_lib.models.student import Student, StudentOutput
+from condi_lib.models.zoo import BACKBONES, build_backbone
+
+__all__ = ["BACKBONES", "Student", "StudentOutput", "build_backbone"]

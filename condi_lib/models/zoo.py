@@ -1,0 +1,65 @@
+"""Build a network by name: ours, torchvision's, or your own."""
+
+import importlib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+from torchvision.models import video as torchvision_video
+
+from condi_lib.models.small import small_cnn3d, small_resnet3d
+
+BACKBONES: dict[str, Callable[..., nn.Module]] = {
+    "small_resnet3d": small_resnet3d,
+    "small_cnn3d": small_cnn3d,
+}
+TORCHVISION = ("r3d_18", "mc3_18", "r2plus1d_18", "s3d")
+
+
+def build_backbone(name: str, num_classes: int, seed: int = 0, **options: Any) -> nn.Module:
+    """Build a clip classifier, ``[B, 3, T, H, W]`` to ``[B, num_classes]``, with random weights.
+
+    Args:
+        name: A key of ``BACKBONES``; ``torchvision.NAME`` for one of ``TORCHVISION``; or
+            ``package.module:function`` for your own function ``(num_classes, **options)``.
+        num_classes: Outputs of the class head.
+        seed: Decides the random weights; the global generator is left as it was.
+        options: Passed on, such as ``width``.
+
+    Raises:
+        ValueError: If the name or an option is unknown; lists what there is.
+    """
+    builder = _builder(name)
+    accepted = inspect.signature(builder).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in accepted.values())
+    if not takes_any and (unknown := set(options) - set(accepted)):
+        known = sorted(set(accepted) - {"num_classes"})
+        raise ValueError(f"backbone {name!r} has no option {sorted(unknown)}; it takes {known}")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return builder(num_classes=num_classes, **options)
+
+
+def _builder(name: str) -> Callable[..., nn.Module]:
+    if name in BACKBONES:
+        return BACKBONES[name]
+    family, _, model = name.partition(".")
+    if family == "torchvision" and model in TORCHVISION:
+        return getattr(torchvision_video, model)
+    if ":" in name:
+        return _imported(name)
+    known = [*BACKBONES, *(f"torchvision.{m}" for m in TORCHVISION), "package.module:function"]
+    raise ValueError(f"no backbone is called {name!r}; choose from {known}")
+
+
+def _imported(name: str) -> Callable[..., nn.Module]:
+    module, _, function = name.partition(":")
+    try:
+        return getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(
+            f"backbone {name!r} cannot be imported ({error}); write package.module:function and "
+            "make sure that the package is installed or on PYTHONPATH"
+        ) from error

@@ -1,0 +1,181 @@
+"""Clips as tensors: decode them as they are asked for, or once into a file for small sets.
+
+A :class:`ClipSet` numbers all clips of a catalog, video after video. It knows where each is, not
+its pixels: those come in batches, from worker processes that decode (large sets) or from a cache
+file that every process maps (small sets). Memory holds a batch, never a dataset.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from condi_lib.videos.catalog import Catalog
+from condi_lib.videos.clips import ClipGrid
+from condi_lib.videos.decode import VideoError, VideoReader
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class ClipSet(Dataset):
+    """All clips of a catalog's videos, numbered video by video in the catalog's order.
+
+    Attributes:
+        catalog: The videos.
+        grid: How a video is cut into clips.
+        size_px: Height and width to which every frame is resized (not cropped).
+        n_frames: Frames of each video, int64 ``[V]``.
+        cache: File made by :func:`cache_clips`, or None to decode.
+    """
+
+    catalog: Catalog
+    grid: ClipGrid
+    size_px: Size
+    n_frames: NDArray[np.int64]
+    cache: Path | None = None
+    _first_clip: NDArray[np.int64] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.n_frames) != len(self.catalog):
+            raise ValueError(
+                f"{len(self.catalog)} videos but {len(self.n_frames)} frame counts; "
+                "scan the same catalog"
+            )
+        per_video = [self.grid.n_clips(int(n)) for n in self.n_frames]
+        object.__setattr__(self, "_first_clip", np.concatenate([[0], np.cumsum(per_video)]))
+        if self.cache is not None:
+            _open_cache(self)  # a cache of other clips fails here, not in the middle of training
+
+    def __len__(self) -> int:
+        return int(self._first_clip[-1])
+
+    @property
+    def shape(self) -> tuple[int, int, int, int, int]:
+        """``[R, T, H, W, 3]``: what all clips would be as one array."""
+        return (len(self), self.grid.sampled_frames, *self.size_px, 3)
+
+    def table(self) -> pd.DataFrame:
+        """One row per clip: ``video_id, clip_index, start_frame, label, split``."""
+        counts = np.diff(self._first_clip)
+        video = np.repeat(np.arange(len(counts)), counts)
+        clip_index = np.arange(len(self)) - self._first_clip[video]
+        records = list(self.catalog)
+        columns = {
+            "video_id": [records[v].video_id for v in video],
+            "clip_index": clip_index,
+            "start_frame": clip_index * self.grid.clip_frames,
+            "label": np.array([record.label for record in records], np.int64)[video],
+            "split": [records[v].split for v in video],
+        }
+        return pd.DataFrame(columns)
+
+    def rows(self, splits: Sequence[str]) -> NDArray[np.int64]:
+        """Numbers of the clips whose videos are in the given splits, ascending."""
+        known = set(self.catalog.split_names)
+        if unknown := set(splits) - known:
+            raise ValueError(f"no split {sorted(unknown)}; the catalog has {sorted(known)}")
+        chosen = np.array([record.split in splits for record in self.catalog])
+        return np.flatnonzero(np.repeat(chosen, np.diff(self._first_clip)))
+
+    def __getitems__(self, rows: Sequence[int]) -> list[Tensor]:
+        """Decode clips by number; clips of one video that follow one another share a reader."""
+        clips: list[Tensor] = []
+        video_of = np.searchsorted(self._first_clip, np.asarray(rows), side="right") - 1
+        start = 0
+        while start < len(rows):
+            stop = start + 1
+            while stop < len(rows) and video_of[stop] == video_of[start]:
+                stop += 1
+            clips += self._decode(int(video_of[start]), rows[start:stop])
+            start = stop
+        return clips
+
+    def __getitem__(self, row: int) -> Tensor:
+        """One clip, uint8 ``[T, H, W, 3]``."""
+        return self.__getitems__([row])[0]
+
+    def _decode(self, video: int, rows: Sequence[int]) -> list[Tensor]:
+        record, n_frames = self.catalog.records[video], int(self.n_frames[video])
+        clip_indices = [int(row - self._first_clip[video]) for row in rows]
+        wanted = [self.grid.frame_indices(n_frames, index) for index in clip_indices]
+        with VideoReader(record.path, size_px=self.size_px) as reader:
+            if reader.info.n_frames != n_frames:
+                raise VideoError(
+                    record.path,
+                    f"has {reader.info.n_frames} frames but had {n_frames} when it was scanned",
+                    "scan the catalog again",
+                )
+            frames = torch.from_numpy(reader.read(np.concatenate(wanted).tolist()))
+        return list(frames.view(len(rows), -1, *frames.shape[1:]))
+
+    def batches(self, rows: Iterable[Sequence[int]], workers: int = 0) -> Iterator[Tensor]:
+        """Yield a batch of clips for each list of clip numbers.
+
+        Args:
+            rows: Clip numbers of each batch.
+            workers: Processes that decode; 0 decodes here. A cached set needs none.
+
+        Yields:
+            uint8 ``[B, T, H, W, 3]``, in the order asked for.
+        """
+        if self.cache is not None:
+            pixels = _open_cache(self)
+            for batch in rows:
+                yield torch.from_numpy(pixels[np.asarray(batch)])
+            return
+        sampler = [list(map(int, batch)) for batch in rows]
+        options = {"multiprocessing_context": "spawn", "prefetch_factor": 2} if workers else {}
+        yield from DataLoader(
+            self, batch_sampler=sampler, num_workers=workers, collate_fn=torch.stack, **options
+        )
+
+
+def _open_cache(clips: ClipSet) -> NDArray[np.uint8]:
+    try:
+        pixels = np.load(clips.cache, mmap_mode="r")
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"{clips.cache}: not a clip cache ({error}); delete it and run again"
+        ) from error
+    if pixels.shape != clips.shape or pixels.dtype != np.uint8:
+        raise ValueError(
+            f"{clips.cache}: holds {pixels.dtype} {list(pixels.shape)}, these clips are uint8 "
+            f"{list(clips.shape)}; delete it and run again"
+        )
+    return pixels
+
+
+def cache_clips(clips: ClipSet, path: Path, workers: int = 0, progress: bool = False) -> None:
+    """Decode every clip once into one ``.npy`` file, which appears only when complete.
+
+    Args:
+        clips: What to decode.
+        path: File to write, ``[R, T, H, W, 3]`` uint8: ``len(clips)`` times
+            ``T * H * W * 3`` bytes on disk.
+        workers: Processes that decode; 0 decodes here.
+        progress: Show a progress bar.
+    """
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    uncached = ClipSet(clips.catalog, clips.grid, clips.size_px, clips.n_frames)
+    by_video = [range(a, b) for a, b in pairwise(clips._first_clip)]
+    try:
+        pixels = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=clips.shape)
+        batches = uncached.batches(by_video, workers)
+        bar = tqdm(batches, total=len(by_video), desc="clips", unit="video", disable=not progress)
+        for rows, batch in zip(by_video, bar, strict=True):
+            pixels[rows.start : rows.stop] = batch.numpy()
+        pixels.flush()
+        del pixels
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

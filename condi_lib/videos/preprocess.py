@@ -1,0 +1,99 @@
+"""Decoded clips to network input: crop, flip, colour, normalise.
+
+Geometry and colour come from torchvision's functional transforms; what is random is drawn here,
+from a generator that the caller owns, so that a resumed run sees the same pixels.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+from torchvision.transforms.v2 import functional
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """How decoded clips become network input, in training and at test time.
+
+    At test time (no generator) a clip is cropped at its centre. In training each clip gets its own
+    crop and, where switched on, a flip, a shuffle of its colour channels and a brightness.
+
+    Attributes:
+        crop_px: Height and width of the square crop.
+        mean: Per channel, on the 0-1 scale.
+        std: Per channel, on the 0-1 scale.
+        flip: Mirror half of the training clips. Off where left and right are part of the label.
+        shuffle_channels: Permute R, G, B at random, so that colours cannot be memorised.
+        brightness: Scale intensities by 1 ± this.
+    """
+
+    crop_px: int
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    flip: bool = True
+    shuffle_channels: bool = False
+    brightness: float = 0.0
+
+    def __call__(self, clips: Tensor, generator: Generator | None = None) -> Tensor:
+        """Prepare a batch.
+
+        Args:
+            clips: Decoded clips, uint8 ``[B, T, H, W, 3]``.
+            generator: Source of the augmentation; None for test time.
+
+        Returns:
+            float32 ``[B, 3, T, crop_px, crop_px]``, in channels_last_3d memory format (the order
+            in which the decoder wrote it, and the faster one for Conv3d).
+
+        Raises:
+            ValueError: If frames are smaller than the crop, or the shape is not that of clips.
+        """
+        if clips.ndim != 5 or clips.shape[-1] != 3 or clips.dtype != torch.uint8:
+            raise ValueError(
+                f"need clips uint8 [B, T, H, W, 3], got {clips.dtype} {list(clips.shape)}"
+            )
+        height, width = clips.shape[2:4]
+        if min(height, width) < self.crop_px:
+            raise ValueError(
+                f"frames of {height} x {width} px are smaller than the crop of {self.crop_px} px; "
+                "decode them larger or crop less"
+            )
+        if generator is None:
+            top, left = (height - self.crop_px) // 2, (width - self.crop_px) // 2
+            cropped = clips[:, :, top : top + self.crop_px, left : left + self.crop_px]
+            return self._normalise(cropped.permute(0, 4, 1, 2, 3).float().div_(255))
+        cropped = self._random_crops(clips, generator).permute(0, 4, 1, 2, 3)
+        return self._normalise(self._augment(cropped.float().div_(255), generator))
+
+    def _random_crops(self, clips: Tensor, generator: Generator) -> Tensor:
+        batch, _, height, width, _ = clips.shape
+        crop = self.crop_px
+        tops = torch.randint(height - crop + 1, (batch,), generator=generator).tolist()
+        lefts = torch.randint(width - crop + 1, (batch,), generator=generator).tolist()
+        return torch.stack(
+            [
+                clip[:, top : top + crop, left : left + crop]
+                for clip, top, left in zip(clips, tops, lefts, strict=True)
+            ]
+        )
+
+    def _augment(self, clips: Tensor, generator: Generator) -> Tensor:
+        """Flip, shuffle channels and scale brightness of float clips ``[B, 3, T, h, w]``."""
+        batch = len(clips)
+        if self.flip:
+            chosen = torch.rand(batch, generator=generator) < 0.5
+            clips[chosen] = functional.horizontal_flip(clips[chosen])
+        if self.shuffle_channels:
+            order = torch.rand(batch, 3, generator=generator).argsort(dim=1)
+            clips = clips.take_along_dim(order[:, :, None, None, None].to(clips.device), dim=1)
+        if self.brightness:
+            factor = 1 + self.brightness * (2 * torch.rand(batch, generator=generator) - 1)
+            clips = clips * factor.to(clips.device)[:, None, None, None, None]
+        return clips.clamp_(0, 1)
+
+    def _normalise(self, clips: Tensor) -> Tensor:
+        mean = torch.tensor(self.mean, device=clips.device)[:, None, None, None]
+        std = torch.tensor(self.std, device=clips.device)[:, None, None, None]
+        return ((clips - mean) / std).contiguous(memory_format=torch.channels_last_3d)
