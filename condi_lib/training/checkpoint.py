@@ -1,0 +1,113 @@
+"""Everything that a training run needs to go on after being killed, in one safetensors file.
+
+Tensors (weights, momentum) are stored as they are and numbers as JSON, whose floats read back
+exactly: a resumed run continues bit for bit. Nothing is unpickled.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+
+@dataclass
+class Checkpoint:
+    """Where a run stands, apart from its tensors.
+
+    Attributes:
+        settings: Digest of what is being trained; another digest is never resumed.
+        epoch: Epoch to go on with, from 0.
+        step: Step within that epoch to go on with, from 0.
+        sums: Running sums of the loss parts over the epoch's finished steps.
+        history: One row per finished epoch.
+        objective: State of the objective (the λ of ST-Conf).
+        scaler: State of the gradient scaler (fp16 on CUDA).
+    """
+
+    settings: str
+    epoch: int = 0
+    step: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    history: list[dict[str, float]] = field(default_factory=list)
+    objective: dict[str, float] = field(default_factory=dict)
+    scaler: dict[str, Any] = field(default_factory=dict)
+
+    def save(self, path: Path, model: nn.Module, optimizer: Optimizer) -> None:
+        """Write the checkpoint under another name, then rename it: a kill leaves the old one."""
+        tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+        for index, state in optimizer.state_dict()["state"].items():
+            for name, value in state.items():
+                if isinstance(value, Tensor):
+                    tensors[f"optimizer.{index}.{name}"] = value
+        _save(tensors, path, {"checkpoint": json.dumps(asdict(self))})
+
+    @classmethod
+    def load(
+        cls, path: Path, settings: str, model: nn.Module, optimizer: Optimizer
+    ) -> "Checkpoint":
+        """Restore model and optimizer from ``path`` and return where the run stands.
+
+        Raises:
+            ValueError: If the file is not a checkpoint, or one of another run.
+        """
+        tensors, metadata = _load(path)
+        if "checkpoint" not in metadata:
+            raise ValueError(f"{path}: holds no checkpoint; delete it to start afresh")
+        checkpoint = cls(**json.loads(metadata["checkpoint"]))
+        if checkpoint.settings != settings:
+            raise ValueError(
+                f"{path}: is a checkpoint of another run (settings {checkpoint.settings}, "
+                f"here {settings}); delete it or train into another folder"
+            )
+        weights = {k.removeprefix("model."): v for k, v in tensors.items() if k[:6] == "model."}
+        model.load_state_dict(weights)
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            if key.startswith("optimizer."):
+                _, index, name = key.split(".", 2)
+                state.setdefault(int(index), {})[name] = value
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": state, "param_groups": groups})
+        return checkpoint
+
+
+def save_weights(model: nn.Module, path: Path) -> None:
+    """Write a model's weights as safetensors, by atomic rename."""
+    _save(model.state_dict(), path, {})
+
+
+def load_weights(model: nn.Module, path: Path) -> nn.Module:
+    """Load weights written by :func:`save_weights` into ``model`` and return it.
+
+    Raises:
+        ValueError: If the file is not safetensors, or its tensors are not those of the model.
+    """
+    tensors, _ = _load(path)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ValueError(f"{path}: these weights are not those of this model: {error}") from error
+    return model
+
+
+def _save(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, part, metadata)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path}: cannot be read as safetensors: {error}") from error
