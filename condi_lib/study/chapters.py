@@ -1,0 +1,84 @@
+"""Run one chapter: a notebook executed by papermill, its parameters checked first."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from condi_lib import paths
+
+
+class ChapterError(RuntimeError):
+    """A chapter could not be run; names the notebook and, where one failed, the cell."""
+
+
+def chapter_notebooks(chosen: tuple[str, ...] = ()) -> list[Path]:
+    """The study's notebooks in reading order; only those whose names begin as ``chosen`` says.
+
+    Raises:
+        ChapterError: If a chosen beginning fits no notebook.
+    """
+    notebooks = sorted(paths.notebooks_dir().glob("[0-9][0-9]_*.ipynb"))
+    if not chosen:
+        return notebooks
+    for prefix in chosen:
+        if not any(path.name.startswith(prefix) for path in notebooks):
+            names = [path.stem for path in notebooks]
+            raise ChapterError(f"no chapter begins with {prefix!r}; there are {names}")
+    return [path for path in notebooks if path.name.startswith(tuple(chosen))]
+
+
+def run_chapter(notebook: Path, parameters: dict[str, Any], output: Path) -> None:
+    """Execute a notebook in its own folder and write the result to ``output``.
+
+    Args:
+        notebook: The chapter.
+        parameters: Values for its parameters cell.
+        output: File to write, also when a cell fails.
+
+    Raises:
+        ChapterError: If a parameter is unknown to the notebook, or a cell raises.
+    """
+    import papermill  # takes a second to import, which every job of a study would pay
+    from papermill.exceptions import PapermillExecutionError
+
+    known = papermill.inspect_notebook(notebook)
+    if unknown := sorted(set(parameters) - set(known)):
+        raise ChapterError(
+            f"{notebook.name} has no parameter {unknown}; its parameters cell has {sorted(known)}"
+        )
+    output.parent.mkdir(parents=True, exist_ok=True)
+    part = output.with_name(f".{output.name}.part.ipynb")
+    try:
+        papermill.execute_notebook(
+            notebook, part, parameters, cwd=notebook.parent, kernel_name="python3"
+        )
+    except PapermillExecutionError as error:
+        part.replace(output)
+        raise ChapterError(
+            f"{notebook.name}, cell {error.cell_index} [{error.exec_count}]: "
+            f"{error.ename}: {error.evalue}\n  the cell:\n{_indented(error.source)}\n"
+            f"  the notebook as far as it got: {output}"
+        ) from error
+    part.replace(output)
+
+
+def _indented(source: str) -> str:
+    return "\n".join(f"    {line}" for line in source.strip().splitlines())
+
+
+def code_hash() -> str:
+    """Hash of every source file of the library: results of other code are made anew."""
+    state = hashlib.sha256()
+    package = Path(__file__).resolve().parents[1]
+    for path in sorted([*package.rglob("*.py"), *package.rglob("*.mplstyle")]):
+        state.update(path.relative_to(package).as_posix().encode())
+        state.update(path.read_bytes())
+    return state.hexdigest()[:12]
+
+
+def notebook_hash(notebook: Path) -> str:
+    """Hash of a notebook's cells without their outputs."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    sources = [(cell["cell_type"], "".join(cell["source"])) for cell in cells]
+    return hashlib.sha256(json.dumps(sources).encode()).hexdigest()[:12]

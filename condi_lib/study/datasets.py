@@ -1,0 +1,127 @@
+"""Data sets of a study: make the videos or read your catalog, scan it, cache its clips."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from condi_lib import paths
+from condi_lib.study.specs import CatalogSource, DatasetSpec, digest
+from condi_lib.videos.catalog import (
+    Catalog,
+    assign_splits,
+    assign_splits_by_group,
+    read_catalog_csv,
+    read_catalog_folders,
+    scan,
+)
+from condi_lib.videos.clips import ClipGrid
+from condi_lib.videos.loader import ClipSet, cache_clips
+from condi_lib.videos.pantomime import CLASSES, PantomimeSpec, write_pantomime
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set that is ready to use.
+
+    Attributes:
+        clips: All its clips.
+        truth_csv: Table of what each clip shows, where that is known.
+        left_out: Bad files that were skipped: ``file, cause``.
+    """
+
+    clips: ClipSet
+    truth_csv: Path | None
+    left_out: pd.DataFrame
+
+    def truth(self, splits: tuple[str, ...]) -> pd.DataFrame | None:
+        """``video_id, clip_index, truth, action`` of the splits' clips; None where not known."""
+        if self.truth_csv is None:
+            return None
+        table = pd.read_csv(self.truth_csv).rename(columns={"file": "video_id"})
+        wanted = {record.video_id for record in self.clips.catalog if record.split in splits}
+        return table[table["video_id"].isin(wanted)]
+
+
+def pantomime_folder(spec: PantomimeSpec) -> Path:
+    """Where the videos of a pantomime are, or will be; shared by all that cut them differently."""
+    return paths.videos_dir() / f"pantomime-{digest(asdict(spec))}"
+
+
+def read_catalog(spec: DatasetSpec) -> Catalog:
+    """The videos of a data set with their labels and splits; those of a pantomime must exist."""
+    if spec.pantomime is not None:
+        return read_catalog_csv(pantomime_folder(spec.pantomime) / "labels.csv", classes=CLASSES)
+    source = spec.catalog
+    path = paths.project_root() / source.path
+    if path.is_dir():
+        catalog = read_catalog_folders(path)
+    else:
+        catalog = read_catalog_csv(
+            path, label_column=source.label_column, group_column=source.group_column
+        )
+    return _divide(catalog, source)
+
+
+def _divide(catalog: Catalog, source: CatalogSource) -> Catalog:
+    if source.groups is not None:
+        return assign_splits_by_group(catalog, source.groups)
+    if source.fractions is not None:
+        by_group = source.group_column is not None
+        return assign_splits(catalog, source.fractions, source.seed, by_group=by_group)
+    return catalog
+
+
+def make_dataset(spec: DatasetSpec, folder: Path, workers: int, progress: bool) -> None:
+    """Write what a data set needs into ``folder``: frame counts, the list of bad files, a cache.
+
+    Raises:
+        CatalogError: If files are bad, naming all of them, unless the source says ``skip_bad``.
+    """
+    if spec.pantomime is not None:
+        root = pantomime_folder(spec.pantomime)
+        if not (root / "labels.csv").exists():
+            write_pantomime(spec.pantomime, root, workers, progress)
+    skip_bad = spec.catalog is not None and spec.catalog.skip_bad
+    report = scan(read_catalog(spec), workers=workers, skip_bad=skip_bad, progress=progress)
+    frames = {video_id: info.n_frames for video_id, info in report.infos.items()}
+    left_out = [(_relative(bad.path, report.catalog.root), bad.cause) for bad in report.left_out]
+    _write(folder / "frames.json", frames)
+    _write(folder / "left_out.json", left_out)
+    if spec.cache:
+        dataset = _assemble(spec, folder, cached=False)
+        cache_clips(dataset.clips, folder / "clips.npy", workers, progress)
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+
+
+def _write(path: Path, value: object) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(value), encoding="utf-8")
+    part.replace(path)
+
+
+def open_dataset(spec: DatasetSpec, folder: Path) -> Dataset:
+    """Open a data set that :func:`make_dataset` has made."""
+    return _assemble(spec, folder, cached=spec.cache)
+
+
+def _assemble(spec: DatasetSpec, folder: Path, cached: bool) -> Dataset:
+    frames: dict[str, int] = json.loads((folder / "frames.json").read_text(encoding="utf-8"))
+    catalog = read_catalog(spec)
+    usable = tuple(record for record in catalog if record.video_id in frames)
+    clips = ClipSet(
+        catalog=Catalog(catalog.root, catalog.classes, usable),
+        grid=ClipGrid(spec.clip_frames, spec.stride),
+        size_px=tuple(spec.size_px),
+        n_frames=np.array([frames[record.video_id] for record in usable], np.int64),
+        cache=folder / "clips.npy" if cached else None,
+    )
+    pantomime = spec.pantomime
+    truth = None if pantomime is None else pantomime_folder(pantomime) / "truth.csv"
+    left_out = json.loads((folder / "left_out.json").read_text(encoding="utf-8"))
+    return Dataset(clips, truth, pd.DataFrame(left_out, columns=["file", "cause"]))

@@ -1,0 +1,183 @@
+"""What a study found: accuracy over K of every method, and how well each score finds failures.
+
+A *method* is a way of choosing clips: the samplers that need no student, and each student by the
+score that its loss makes it good at. Seeds are stacked, folds laid end to end, so that an array is
+``[S, V, K]`` whatever the study. Shapes: S seeds, V videos, K numbers of clips.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from torch import Tensor
+
+from condi_lib.clip_table import ClipTable
+from condi_lib.confidence import max_softmax, negative_entropy, true_class_probability
+from condi_lib.evaluation import accuracy_rows, best_k, correct_over_k
+from condi_lib.losses import LOSSES
+from condi_lib.metrics import failure_prediction
+from condi_lib.sampling import SAMPLERS
+from condi_lib.statistics import Interval, bootstrap_difference, bootstrap_mean
+from condi_lib.study.study import Study
+
+WITHOUT_STUDENT = (
+    "random",
+    "equidistant",
+    "dense",
+    "oracle",
+    "teacher_max_softmax",
+    "teacher_negative_entropy",
+)
+_SAMPLER_OF_SCORE = {
+    "confidence": "confidence",
+    "negative_entropy": "student_negative_entropy",
+    "max_logit": "student_max_logit",
+}
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Whether each video is right, by method and number of clips.
+
+    Attributes:
+        correct: By method, float32 ``[S, V, K]``; random samplers hold shares of draws.
+        k_clips: The numbers of clips, 1 to that of the longest video.
+    """
+
+    correct: dict[str, NDArray[np.float32]]
+    k_clips: list[int]
+
+    def accuracy(self, method: str, k: int) -> Interval:
+        """Video accuracy with its interval over videos, the mean over seeds."""
+        return bootstrap_mean(self._at(method, k))
+
+    def gain(self, method: str, k: int, over: str = "dense", over_k: int = 1) -> Interval:
+        """Accuracy of ``method`` at k minus that of ``over``, paired by video."""
+        return bootstrap_difference(self._at(method, k), self._at(over, over_k))
+
+    def best_k(self, method: str) -> int:
+        """The K of highest accuracy; call it on validation videos and use it on test videos."""
+        return best_k(self.correct[method], self.k_clips)
+
+    def rows(self) -> pd.DataFrame:
+        """Tidy rows: ``sampler, k_clips, video_accuracy, low, high, n_videos, n_seeds``."""
+        return accuracy_rows(self.correct, self.k_clips)
+
+    def by_seed(self, method: str, k: int) -> NDArray[np.float64]:
+        """Video accuracy of each seed, ``[S]``."""
+        return self._at(method, k).mean(axis=1, dtype=float)
+
+    def _at(self, method: str, k: int) -> NDArray[np.float32]:
+        return self.correct[method][:, :, self.k_clips.index(k)]
+
+
+def sampler_of(study: Study, student: str) -> str:
+    """The sampler that ranks clips by the score a student's loss trains."""
+    loss = study.spec.losses[student].loss or student
+    return _SAMPLER_OF_SCORE[LOSSES[loss].score]
+
+
+def sweep(
+    study: Study, split: str = "test", methods: tuple[str, ...] = (), random_draws: int = 10
+) -> Sweep:
+    """Evaluate methods at every K on one split.
+
+    Args:
+        study: Where the clip tables come from.
+        split: ``"test"``, or ``"val"`` to choose K on.
+        methods: Names of samplers that need no student, and of students; empty: all.
+        random_draws: Draws of the random sampler, averaged.
+    """
+    wanted = methods or (*WITHOUT_STUDENT, *study.students)
+    k_clips = list(range(1, _longest_video(study, split) + 1))
+    without = [name for name in wanted if name in SAMPLERS]
+
+    def teacher_alone(table: ClipTable, seed: int) -> dict[str, NDArray]:
+        return correct_over_k(table, without, k_clips, seed, random_draws)
+
+    correct = _stack(
+        study, lambda seed, fold: teacher_alone(study.teacher_table(seed, split, fold), seed)
+    )
+    for student in (name for name in wanted if name not in SAMPLERS):
+        sampler = sampler_of(study, student)
+
+        def ranked(seed: int, fold: str, student: str = student, sampler: str = sampler) -> dict:
+            table = study.table(student, seed, split, fold)
+            return {student: correct_over_k(table, [sampler], k_clips)[sampler]}
+
+        correct |= _stack(study, ranked)
+    return Sweep({name: correct[name] for name in wanted}, k_clips)
+
+
+def _longest_video(study: Study, split: str) -> int:
+    seed = study.seeds[0]
+    tables = (study.teacher_table(seed, split, fold) for fold in study.spec.fold_names)
+    return max(int(table.clips["clip_index"].max()) + 1 for table in tables)
+
+
+def _stack(study: Study, one: Callable[[int, str], dict[str, NDArray]]) -> dict[str, NDArray]:
+    """``one(seed, fold)`` gives ``[V, K]`` by name: lay folds end to end and stack the seeds."""
+    by_seed = []
+    for seed in study.seeds:
+        folds = [one(seed, fold) for fold in study.spec.fold_names]
+        by_seed.append({n: np.concatenate([fold[n] for fold in folds]) for n in folds[0]})
+    return {name: np.stack([each[name] for each in by_seed]) for name in by_seed[0]}
+
+
+def clip_scores(study: Study, split: str = "test") -> pd.DataFrame:
+    """Every clip of every seed with what each score says of it.
+
+    Returns:
+        ``seed, video_id, clip_index, label``, ``truth`` where known; ``predicted``, ``correct``
+        and ``true_class_probability`` of the teacher; then one column per score, higher = more
+        likely correct: ``teacher_max_softmax``, ``teacher_negative_entropy`` and each student.
+    """
+    frames = []
+    for seed in study.seeds:
+        for fold in study.spec.fold_names:
+            frames.append(_clip_scores(study, seed, split, fold))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _clip_scores(study: Study, seed: int, split: str, fold: str) -> pd.DataFrame:
+    teacher = study.teacher_table(seed, split, fold)
+    keep = [c for c in ("video_id", "clip_index", "label", "truth") if c in teacher.clips]
+    frame = teacher.clips[keep].assign(seed=seed)
+    logits, label = teacher.teacher_logits, frame["label"].to_numpy()
+    frame["predicted"] = logits.argmax(dim=1).numpy()
+    frame["correct"] = frame["predicted"].to_numpy() == label
+    frame["true_class_probability"] = _true_probability(logits, label)
+    frame["teacher_max_softmax"] = max_softmax(logits).numpy()
+    frame["teacher_negative_entropy"] = negative_entropy(logits).numpy()
+    for student in study.students:
+        table = study.table(student, seed, split, fold)
+        if sampler_of(study, student) == "confidence":
+            frame[student] = table.clips["confidence"].to_numpy()
+        elif sampler_of(study, student) == "student_max_logit":
+            frame[student] = table.student_logits.amax(dim=1).numpy()
+        else:
+            frame[student] = negative_entropy(table.student_logits).numpy()
+    return frame
+
+
+def _true_probability(logits: Tensor, label: NDArray[np.int64]) -> NDArray[np.float32]:
+    return true_class_probability(logits, Tensor(label).long()).numpy()
+
+
+def failure_rows(scores: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """Every failure-prediction metric of each score, the mean over seeds: one row per score.
+
+    Args:
+        scores: From :func:`clip_scores`.
+        names: Its columns to judge.
+    """
+    rows = {}
+    for name in names:
+        per_seed = [
+            failure_prediction(part[name], part["correct"], part["video_id"])
+            for _, part in scores.groupby("seed")
+        ]
+        rows[name] = pd.DataFrame(per_seed).mean()
+    return pd.DataFrame(rows).T

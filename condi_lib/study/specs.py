@@ -1,0 +1,153 @@
+"""Specs: frozen records that say everything that makes a run what it is.
+
+A spec's digest names the folder of its run, so equal specs share one run and any change makes a
+new one. Three kinds follow one another: a data set, a teacher trained and scored on it, a student
+trained and scored against that teacher.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from condi_lib.losses import LOSSES, build_objective
+from condi_lib.training import TrainingSettings
+from condi_lib.videos.pantomime import PantomimeSpec
+from condi_lib.videos.preprocess import Preprocess
+
+SPEC_VERSION = 1  # raise it when the same spec would no longer give the same run
+
+
+@dataclass(frozen=True)
+class CatalogSource:
+    """Your own videos: a CSV of files and labels, or a folder per class.
+
+    Attributes:
+        path: CSV file (``file,label[,split]``) or folder with a folder per class; relative paths
+            start at the project's root.
+        label_column: Column of the CSV that holds the class.
+        group_column: Column whose values must not be divided between splits, such as the person.
+        groups: Which groups make which split: ``{"test": ["1", "2"], ...}``.
+        fractions: Or: shares of the splits, drawn at random by class (and by group if given).
+        skip_bad: Leave bad files out and list them, instead of stopping.
+        seed: Of the random division.
+        content: SHA-256 of the CSV, filled in when the study is read.
+    """
+
+    path: str
+    label_column: str = "label"
+    group_column: str | None = None
+    groups: dict[str, tuple[str, ...]] | None = None
+    fractions: dict[str, float] | None = None
+    skip_bad: bool = False
+    seed: int = 0
+    content: str = ""
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """Videos and how they become clips.
+
+    Attributes:
+        pantomime: The embedded benchmark, or
+        catalog: your own videos; exactly one of the two.
+        clip_frames: Frames that a clip spans.
+        stride: Every how many of them are read.
+        size_px: Height and width to which frames are resized.
+        cache: Keep decoded clips in one file (small sets) or decode on demand.
+    """
+
+    pantomime: PantomimeSpec | None = None
+    catalog: CatalogSource | None = None
+    clip_frames: int = 16
+    stride: int = 1
+    size_px: tuple[int, int] = (112, 112)
+    cache: bool = True
+
+    def __post_init__(self) -> None:
+        if (self.pantomime is None) == (self.catalog is None):
+            raise ValueError("dataset: give exactly one of `pantomime` and `catalog`")
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """A network, how it is trained, and on which videos.
+
+    Attributes:
+        backbone: Name as in :func:`condi_lib.models.build_backbone`.
+        options: Passed to the backbone, such as ``width``.
+        train_split: Split to train on.
+        val_split: Split on which every epoch is measured; empty: none.
+        val_clips: At most so many of its clips are used, evenly spread.
+        weights: Weights to start from (safetensors), relative to the project's root.
+        training: Optimiser, schedule, epochs.
+    """
+
+    backbone: str
+    options: dict[str, int | float | str] = field(default_factory=dict)
+    train_split: str = "train"
+    val_split: str = "val"
+    val_clips: int = 2000
+    weights: str | None = None
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+
+
+@dataclass(frozen=True)
+class TeacherSpec:
+    """A teacher: trained, then run over all clips of ``score_splits``, once."""
+
+    dataset: DatasetSpec
+    network: NetworkSpec
+    preprocess: Preprocess
+    score_splits: tuple[str, ...]
+    seed: int = 0
+
+    @property
+    def needs(self) -> tuple["Spec", ...]:
+        """The specs whose runs must be there first."""
+        return (self.dataset,)
+
+
+@dataclass(frozen=True)
+class StudentSpec:
+    """A student: trained with one loss against a teacher's stored logits, then run over clips."""
+
+    teacher: TeacherSpec
+    loss: str
+    network: NetworkSpec
+    score_splits: tuple[str, ...]
+    hyperparameters: dict[str, float | bool] = field(default_factory=dict)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        build_objective(self.loss, **self.hyperparameters)  # a typing error should not cost an hour
+
+    @property
+    def has_confidence(self) -> bool:
+        """Whether this loss trains the confidence head."""
+        return LOSSES[self.loss].score == "confidence"
+
+    @property
+    def needs(self) -> tuple["Spec", ...]:
+        """The specs whose runs must be there first."""
+        return (self.teacher,)
+
+
+Spec = DatasetSpec | TeacherSpec | StudentSpec
+KINDS = {DatasetSpec: "dataset", TeacherSpec: "teacher", StudentSpec: "student"}
+
+
+def describe(spec: Spec) -> dict[str, Any]:
+    """The spec as plain JSON values."""
+    plain = {"kind": KINDS[type(spec)], "version": SPEC_VERSION, **asdict(spec)}
+    return json.loads(json.dumps(plain, sort_keys=True))
+
+
+def digest(value: Any) -> str:
+    """Twelve hex digits that stand for a JSON value, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def run_name(spec: Spec) -> str:
+    """Name of the run's folder: its kind and the digest of its spec."""
+    return f"{KINDS[type(spec)]}-{digest(describe(spec))}"

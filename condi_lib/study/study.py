@@ -1,0 +1,178 @@
+"""A study as the notebooks see it: clip tables and histories by student, seed and fold.
+
+``open_study("embedded")`` computes what is missing; ``open_study("reference")`` reads the
+committed tables of the full study and never computes. Nothing else differs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from condi_lib import paths
+from condi_lib.clip_table import ClipTable, merge_student, read_clip_table, write_clip_table
+from condi_lib.study import ensure as runs
+from condi_lib.study.config import StudySpec, read_study
+from condi_lib.study.datasets import open_dataset
+from condi_lib.videos.decode import read_frames
+from condi_lib.videos.pantomime import draw, script
+
+REFERENCE = "reference"
+TEACHER = "teacher"
+
+
+class Store(Protocol):
+    """Where a study's results come from. ``name`` is a student's or ``"teacher"``."""
+
+    def table(self, name: str, seed: int, fold: str) -> ClipTable:
+        """The columns that this network scored."""
+
+    def history(self, name: str, seed: int, fold: str) -> pd.DataFrame:
+        """The network's training history."""
+
+
+@dataclass(frozen=True)
+class RunStore:
+    """Results of runs in ``data/runs``; a missing one is computed when it is asked for."""
+
+    spec: StudySpec
+
+    def _run(self, name: str, seed: int, fold: str) -> Any:
+        if name == TEACHER:
+            return self.spec.teacher_of(seed, fold)
+        return self.spec.student_of(name, seed, fold)
+
+    def table(self, name: str, seed: int, fold: str) -> ClipTable:
+        """The columns that this network scored."""
+        return read_clip_table(runs.ensure(self._run(name, seed, fold)) / "scores")
+
+    def history(self, name: str, seed: int, fold: str) -> pd.DataFrame:
+        """The network's training history."""
+        return pd.read_csv(runs.ensure(self._run(name, seed, fold)) / "history.csv")
+
+
+@dataclass(frozen=True)
+class FolderStore:
+    """Results exported to a folder by :func:`export_reference`."""
+
+    folder: Path
+
+    def _path(self, name: str, seed: int, fold: str, suffix: str) -> Path:
+        path = self.folder / f"{name}{f'-{fold}' if fold else ''}-seed{seed}{suffix}"
+        if not path.exists():
+            raise FileNotFoundError(f"{path}: not in the committed reference; run `make reference`")
+        return path
+
+    def table(self, name: str, seed: int, fold: str) -> ClipTable:
+        """The columns that this network scored."""
+        return read_clip_table(self._path(name, seed, fold, ".parquet"))
+
+    def history(self, name: str, seed: int, fold: str) -> pd.DataFrame:
+        """The network's training history."""
+        return pd.read_csv(self._path(name, seed, fold, ".csv"))
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study and where its results are.
+
+    Attributes:
+        spec: What it is made of.
+        store: Where results come from.
+        name: Names its folder of figures.
+    """
+
+    spec: StudySpec
+    store: Store
+    name: str
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds; each has a teacher and one student per loss."""
+        return self.spec.seeds
+
+    @property
+    def students(self) -> tuple[str, ...]:
+        """Names of the students."""
+        return tuple(self.spec.losses)
+
+    def teacher_table(self, seed: int, split: str = "test", fold: str = "") -> ClipTable:
+        """Clips of a split with the teacher's logits."""
+        return self.store.table(TEACHER, seed, fold).split(split)
+
+    def table(self, student: str, seed: int, split: str = "test", fold: str = "") -> ClipTable:
+        """Clips of a split with the teacher's logits and the student's logits and confidence."""
+        teacher = self.teacher_table(seed, split, fold)
+        return merge_student(teacher, self.store.table(student, seed, fold).split(split))
+
+    def history(self, name: str, seed: int, fold: str = "") -> pd.DataFrame:
+        """Training history of a student, or of ``"teacher"``."""
+        return self.store.history(name, seed, fold)
+
+    @cached_property
+    def _dataset(self) -> Any:
+        spec = self.spec.dataset_of(self.spec.fold_names[0])
+        return open_dataset(spec, runs.ensure(spec))
+
+    def frames(self, video_id: str, size_px: int = 112) -> NDArray[np.uint8]:
+        """All frames of a video, ``[T, H, W, 3]``: decoded, or drawn anew for a pantomime.
+
+        A pantomime can be drawn at any size, so its figures are easy to recognise even where the
+        networks saw small frames, and its files need not exist.
+        """
+        pantomime = self.spec.dataset.pantomime
+        if pantomime is None:
+            records = {r.video_id: r for r in self._dataset.clips.catalog}
+            return read_frames(records[video_id].path, size_px=(size_px, size_px))
+        split, _, name = video_id.partition("/")
+        return draw(script(pantomime, split, int(name.partition("_")[0])), pantomime, size_px)
+
+
+def open_study(source: str | Mapping[str, Any]) -> Study:
+    """Open a study.
+
+    Args:
+        source: ``"reference"`` for the committed tables of the full study; else the name of a
+            params file, or the mapping that such a file holds under ``study``.
+    """
+    if source == REFERENCE:
+        folder = paths.reference_dir()
+        return Study(read_study(folder / "study.yaml"), FolderStore(folder), REFERENCE)
+    spec = read_study(source)
+    return Study(spec, RunStore(spec), spec.name)
+
+
+def export_reference(study: Study, params_text: str, folder: Path) -> None:
+    """Write a study's clip tables (logits as float16) and histories for :class:`FolderStore`.
+
+    Args:
+        study: A computed study.
+        params_text: Its params file, kept beside the tables.
+        folder: Folder to write to; made if missing.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    target = FolderStore(folder)
+    for fold in study.spec.fold_names:
+        for seed in study.seeds:
+            for name in (TEACHER, *study.students):
+                stem = f"{name}{f'-{fold}' if fold else ''}-seed{seed}"
+                table = study.store.table(name, seed, fold)
+                write_clip_table(_val_and_test(table), folder / f"{stem}.parquet", "float16")
+                study.store.history(name, seed, fold).to_csv(folder / f"{stem}.csv", index=False)
+    (target.folder / "study.yaml").write_text(params_text, encoding="utf-8")
+
+
+def _val_and_test(table: ClipTable) -> ClipTable:
+    """Without the training clips, which no chapter needs clip by clip."""
+    rows = table.clips["split"].isin(["val", "test"]).to_numpy()
+    return ClipTable(
+        table.clips[rows].reset_index(drop=True),
+        table.classes,
+        None if table.teacher_logits is None else table.teacher_logits[rows],
+        None if table.student_logits is None else table.student_logits[rows],
+    )
