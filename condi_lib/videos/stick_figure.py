@@ -75,9 +75,10 @@ def _box(phase: Array, amplitude: Array) -> Pose:
 
 
 def _clap(phase: Array, amplitude: Array) -> Pose:
+    # Hands meet before the chest and swing up and out: a forearm turns through the vertical.
     apart = amplitude * _rise(phase)
-    arm, forearm = 16 + 58 * apart, -118 - 20 * apart + 95 * apart
-    return Pose(arm_l=-arm, forearm_l=-forearm, arm_r=arm, forearm_r=forearm)
+    arm, forearm = 16 + 30 * apart, 118 + 108 * apart
+    return Pose(arm_l=-arm, forearm_l=forearm, arm_r=arm, forearm_r=-forearm)
 
 
 def _jumping_jack(phase: Array, amplitude: Array) -> Pose:
@@ -156,12 +157,14 @@ def _wave_both(phase: Array, amplitude: Array) -> Pose:
 
 
 def _side_step(phase: Array, amplitude: Array) -> Pose:
+    # Feet together at either end, apart half-way: the shift is such that one foot stays planted
+    # while the other steps.
     open_ = amplitude * _rise(2 * phase)
     leg, arm = 2 + 27 * open_, 10 + 26 * open_
     return Pose(
         arm_l=-arm, forearm_l=-arm, arm_r=arm, forearm_r=arm,
         thigh_l=-leg, shin_l=-leg, thigh_r=leg, shin_r=leg,
-        shift=0.16 * amplitude * np.sin(phase),
+        shift=-0.21 * amplitude * np.cos(phase),
     )  # fmt: skip
 
 
