@@ -10,9 +10,52 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 N_BITS = (2, 5)  # cells of a frame, rows and columns; each shows one bit of its number
-QUIET = {  # encoders that would write to stderr
-    "libx265": "log-level=none",
-    "libsvtav1": "",
+N_FRAMES = 100  # of the files in KINDS
+H264 = {"preset": "veryfast", "sc_threshold": "0"}
+UNEVEN_TIMES = np.cumsum(np.random.default_rng(7).integers(1, 6, N_FRAMES)).tolist()
+
+# name of the file -> how to make it; the muxer goes by the suffix
+KINDS = {
+    **{
+        f"h264_g{gop}_b{b_frames}.{suffix}": {
+            "options": {**H264, "g": str(gop), "bf": str(b_frames)}
+        }
+        for gop in (16, 30, 250)
+        for b_frames in (0, 3)
+        for suffix in ("mp4", "mkv")
+    },
+    "open_gop.mp4": {"options": {"x264-params": "open-gop=1:keyint=16:bframes=3:scenecut=0"}},
+    "intra_refresh.mkv": {"options": {"x264-params": "intra-refresh=1:keyint=30:bframes=0"}},
+    "interlaced.mp4": {"options": {"g": "16", "x264-params": "tff=1"}},
+    "hevc.mp4": {
+        "codec": "libx265",
+        "options": {"x265-params": "log-level=none:keyint=16:bframes=4:open-gop=1"},
+    },
+    "hevc.mkv": {"codec": "libx265", "options": {"x265-params": "log-level=none:keyint=16"}},
+    "vp9.webm": {"codec": "libvpx-vp9", "options": {"g": "30", "lag-in-frames": "16"}},
+    "vp8.webm": {"codec": "libvpx", "options": {"g": "30", "auto-alt-ref": "1"}},
+    "av1.mp4": {"codec": "libsvtav1", "options": {"g": "30", "preset": "12"}},
+    "av1.mkv": {"codec": "libsvtav1", "options": {"g": "30", "preset": "12"}},
+    "mpeg4.avi": {"codec": "mpeg4", "options": {"g": "16", "bf": "2", "qscale": "3"}},
+    "h264.avi": {"options": {"g": "16", "bf": "2"}},
+    "mjpeg.avi": {"codec": "mjpeg", "options": {"qscale": "3"}, "pixel_format": "yuvj420p"},
+    "lossless.mkv": {"codec": "ffv1", "pixel_format": "bgr0"},
+    "transport.ts": {"options": {"g": "16", "bf": "2"}},
+    "flash.flv": {"options": {"g": "16", "bf": "2"}},
+    "fragments.mp4": {
+        "options": {"g": "16"},
+        "muxer_options": {"movflags": "frag_keyframe+empty_moov"},
+    },
+    "index_first.mp4": {"options": {"g": "16"}, "muxer_options": {"movflags": "faststart"}},
+    "late_start.mp4": {"options": {"g": "16"}, "times": range(100, 100 + N_FRAMES)},
+    "late_start.mkv": {"options": {"g": "16"}, "times": range(100, 100 + N_FRAMES)},
+    "uneven.mp4": {"times": UNEVEN_TIMES, "time_base": Fraction(1, 90)},
+    "uneven.mkv": {"times": UNEVEN_TIMES, "time_base": Fraction(1, 90)},
+    "with_sound.mp4": {"audio_sec": N_FRAMES / 30},
+    "longer_sound.mkv": {"audio_sec": 5},
+    "ten_bit.mp4": {"pixel_format": "yuv420p10le"},
+    "grey.mp4": {"pixel_format": "gray"},
+    "full_range.mp4": {"pixel_format": "yuvj420p"},
 }
 
 

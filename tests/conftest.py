@@ -1,0 +1,27 @@
+"""Fixtures for tests on video files."""
+
+from pathlib import Path
+
+import pytest
+from video_files import KINDS, N_FRAMES, mux_video, numbered_frames
+
+
+@pytest.fixture(scope="session")
+def make_video(tmp_path_factory):
+    """Make a file once, by its name in ``KINDS``."""
+    folder = tmp_path_factory.mktemp("videos")
+    frames = numbered_frames(N_FRAMES)
+
+    def at(name: str) -> Path:
+        path = folder / name
+        return path if path.exists() else mux_video(path, frames, **KINDS[name])
+
+    return at
+
+
+@pytest.fixture
+def quiet(capfd):
+    """Nothing, FFmpeg above all, may write to stderr while it reads."""
+    yield
+    lines = capfd.readouterr().err.splitlines()
+    assert [line for line in lines if not line.startswith("Svt[")] == []  # an encoder's chatter
