@@ -1,7 +1,6 @@
 """The command line: ``python -m condi_lib study embedded``."""
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import tyro
@@ -62,11 +61,9 @@ def reference(name: Positional[str] = "full") -> None:
         name: A params file.
     """
     from condi_lib import paths
-    from condi_lib.study import export_reference, open_study
-    from condi_lib.study.config import params_path
+    from condi_lib.study import export_reference
 
-    path = Path(name) if name.endswith(".yaml") else params_path(name)
-    export_reference(open_study(name), path.read_text(encoding="utf-8"), paths.reference_dir())
+    export_reference(name, paths.reference_dir())
 
 
 def main() -> None:

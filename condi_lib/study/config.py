@@ -75,7 +75,7 @@ class StudySpec:
 
     def teacher_of(self, seed: int, fold: str = "") -> TeacherSpec:
         """The teacher of a seed and fold; it scores the students' splits."""
-        splits = dict.fromkeys((self.student.train_split, self.student.val_split, "test"))
+        splits = dict.fromkeys((*self.student.train_splits, self.student.val_split, "test"))
         return TeacherSpec(
             dataset=self.dataset_of(fold),
             network=self.teacher,
@@ -106,13 +106,36 @@ def params_path(name: str) -> Path:
 def read_study(source: str | Path | Mapping[str, Any]) -> StudySpec:
     """Read a study from a params file, by name or path, or from the mapping it holds.
 
+    ``extends: NAME`` takes over another file's fields, except those that are given anew.
+
     Raises:
         ValueError: If there is no such file, it is not YAML, or a field is unknown, missing or of
             the wrong kind; names the file and each field.
     """
-    if isinstance(source, Mapping):
-        return _structure(source, "study")
-    path = Path(source) if str(source).endswith(".yaml") else params_path(str(source))
+    where = "study" if isinstance(source, Mapping) else f"{_path(source)}: study"
+    return _structure(read_mapping(source), where)
+
+
+def read_mapping(source: str | Path | Mapping[str, Any]) -> dict[str, Any]:
+    """The study's fields as plain values, with those of the files that it extends."""
+    fields = dict(source) if isinstance(source, Mapping) else _load(_path(source))
+    base = fields.pop("extends", None)
+    return fields if base is None else _merged(read_mapping(base), fields)
+
+
+def _merged(base: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in fields.items():
+        both = isinstance(value, dict) and isinstance(base.get(key), dict)
+        merged[key] = _merged(base[key], value) if both else value
+    return merged
+
+
+def _path(source: str | Path) -> Path:
+    return Path(source) if str(source).endswith(".yaml") else params_path(str(source))
+
+
+def _load(path: Path) -> dict[str, Any]:
     if not path.exists():
         known = sorted(p.stem for p in path.parent.glob("*.yaml"))
         raise ValueError(f"{path}: no such params file; there are {known}")
@@ -122,7 +145,7 @@ def read_study(source: str | Path | Mapping[str, Any]) -> StudySpec:
         raise ValueError(f"{path}: not valid YAML: {error}") from error
     if not isinstance(content, dict) or not isinstance(content.get("study"), dict):
         raise ValueError(f"{path}: needs one key `study` with the study's fields below it")
-    return _structure(content["study"], f"{path}: study")
+    return content["study"]
 
 
 def _structure(mapping: Mapping[str, Any], where: str) -> StudySpec:

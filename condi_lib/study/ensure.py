@@ -158,7 +158,7 @@ def _training_data(
         val_rows = val_rows[spread.round().astype(int)]
     return TrainingData(
         clips=dataset.clips,
-        rows=dataset.clips.rows([network.train_split]),
+        rows=dataset.clips.rows(network.train_splits),
         labels=torch.tensor(dataset.clips.table()["label"].to_numpy()),
         preprocess=preprocess,
         teacher_logits=teacher_logits,

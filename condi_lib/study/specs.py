@@ -76,7 +76,7 @@ class NetworkSpec:
     Attributes:
         backbone: Name as in :func:`condi_lib.models.build_backbone`.
         options: Passed to the backbone, such as ``width``.
-        train_split: Split to train on.
+        train_splits: Splits to train on.
         val_split: Split on which every epoch is measured; empty: none.
         val_clips: At most so many of its clips are used, evenly spread.
         weights: Weights to start from (safetensors), relative to the project's root.
@@ -85,7 +85,7 @@ class NetworkSpec:
 
     backbone: str
     options: dict[str, int | float | str] = field(default_factory=dict)
-    train_split: str = "train"
+    train_splits: tuple[str, ...] = ("train",)
     val_split: str = "val"
     val_clips: int = 2000
     weights: str | None = None

@@ -12,12 +12,13 @@ from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
+import yaml
 from numpy.typing import NDArray
 
 from condi_lib import paths
 from condi_lib.clip_table import ClipTable, merge_student, read_clip_table, write_clip_table
 from condi_lib.study import ensure as runs
-from condi_lib.study.config import StudySpec, read_study
+from condi_lib.study.config import StudySpec, read_mapping, read_study
 from condi_lib.study.datasets import open_dataset
 from condi_lib.videos.decode import read_frames
 from condi_lib.videos.pantomime import draw, script
@@ -147,16 +148,15 @@ def open_study(source: str | Mapping[str, Any]) -> Study:
     return Study(spec, RunStore(spec), spec.name)
 
 
-def export_reference(study: Study, params_text: str, folder: Path) -> None:
+def export_reference(source: str, folder: Path) -> None:
     """Write a study's clip tables (logits as float16) and histories for :class:`FolderStore`.
 
     Args:
-        study: A computed study.
-        params_text: Its params file, kept beside the tables.
+        source: Name or path of the study's params file, whose fields are kept beside the tables.
         folder: Folder to write to; made if missing.
     """
+    study = open_study(source)
     folder.mkdir(parents=True, exist_ok=True)
-    target = FolderStore(folder)
     for fold in study.spec.fold_names:
         for seed in study.seeds:
             for name in (TEACHER, *study.students):
@@ -164,7 +164,8 @@ def export_reference(study: Study, params_text: str, folder: Path) -> None:
                 table = study.store.table(name, seed, fold)
                 write_clip_table(_val_and_test(table), folder / f"{stem}.parquet", "float16")
                 study.store.history(name, seed, fold).to_csv(folder / f"{stem}.csv", index=False)
-    (target.folder / "study.yaml").write_text(params_text, encoding="utf-8")
+    fields = yaml.safe_dump({"study": read_mapping(source)}, sort_keys=False)
+    (folder / "study.yaml").write_text(fields, encoding="utf-8")
 
 
 def _val_and_test(table: ClipTable) -> ClipTable:

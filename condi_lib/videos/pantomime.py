@@ -34,18 +34,20 @@ TRUTHS = ("key", "confuser", "generic")
 N_BACKGROUNDS = 8
 SKIN_RANGE = ((120, 236), (78, 196), (56, 168))  # darkest and lightest R, G, B
 BLEND_FRAMES = 3  # the pose flows from one clip into the next
+# Symmetric, and each action is the look-alike of exactly two others: how often an action is a
+# confuser says nothing about which action it is.
 LOOK_ALIKES = {
     "bend": ("squat", "kick"),
-    "box": ("clap", "kick"),
+    "box": ("clap", "wave_one"),
     "clap": ("box", "wave_both"),
     "jump": ("squat", "jumping_jack"),
-    "jumping_jack": ("wave_both", "side_step"),
-    "kick": ("run", "bend"),
-    "run": ("walk", "kick"),
+    "jumping_jack": ("jump", "side_step"),
+    "kick": ("bend", "run"),
+    "run": ("kick", "walk"),
     "side_step": ("jumping_jack", "walk"),
     "squat": ("bend", "jump"),
     "walk": ("run", "side_step"),
-    "wave_both": ("wave_one", "clap"),
+    "wave_both": ("clap", "wave_one"),
     "wave_one": ("wave_both", "box"),
 }
 GENERIC = ("stand", "walk_in", "empty", "hidden", "scratch_head")
@@ -79,8 +81,8 @@ class PantomimeSpec:
     splits: dict[str, PantomimeSplit] = field(default_factory=dict)
     key_share: float = 0.35
     confuser_share: float = 0.35
-    cue: float = 0.8
-    spread: float = 0.12
+    cue: float = 0.9
+    spread: float = 0.25
     clip_frames: int = 16
     size_px: int = 48
     fps: int = 16
