@@ -203,7 +203,7 @@ def _checked(
     if weights.shape != shape:
         problem = f"weights {list(weights.shape)}, need [videos, K, clips] {list(shape)}"
         raise ValueError(f"sampler {sampler.name!r} returned {problem}")
-    on_clips = (weights * view.mask.unsqueeze(1)).sum(dim=-1)  # NaN and weight on padding fail too
+    on_clips = weights @ view.mask.unsqueeze(2).to(weights.dtype)  # NaN, weight on padding: not 1
     if not bool(((on_clips - 1).abs() <= 1e-5).all()):
         problem = "weights that do not sum to 1 over the clips of each video; normalise them"
         raise ValueError(f"sampler {sampler.name!r} returned {problem}")

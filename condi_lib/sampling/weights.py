@@ -132,4 +132,4 @@ def clips_kept(mask: Tensor, k_clips: Sequence[int]) -> Tensor:
 
 def _weights_of_first(rank: Tensor, mask: Tensor, k_clips: Sequence[int]) -> Tensor:
     n_kept = clips_kept(mask, k_clips)
-    return ((rank.unsqueeze(1) < n_kept) & mask.unsqueeze(1)) / n_kept
+    return (rank.unsqueeze(1) < n_kept) / n_kept  # padding ranks behind all that are kept
