@@ -8,10 +8,10 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 PARALLEL := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study smoke full test nbval lab bench lint
+.PHONY: help setup study smoke full reference test nbval lab bench lint
 
 help:  ## this table of contents
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## install everything into .venv (the targets below do so by themselves)
 
@@ -23,6 +23,9 @@ smoke: $(READY)  ## the same in miniature, recomputed every time: does everythin
 
 full: $(READY)  ## the study with every seed, as behind the committed reference results
 	$(RUN) -m condi_lib study full
+
+reference: full  ## export the full study's clip tables to data/reference
+	$(RUN) -m condi_lib reference full
 
 # One thread a process: two test processes with two threads each slow one another down.
 test: export OMP_NUM_THREADS = 1

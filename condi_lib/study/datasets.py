@@ -1,7 +1,6 @@
 """Data sets of a study: make the videos or read your catalog, scan it, cache its clips."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from condi_lib import paths
 from condi_lib.study.specs import CatalogSource, DatasetSpec, digest
 from condi_lib.videos.catalog import (
     Catalog,
+    ScanReport,
     assign_splits,
     assign_splits_by_group,
     read_catalog_csv,
@@ -21,6 +21,8 @@ from condi_lib.videos.clips import ClipGrid
 from condi_lib.videos.loader import ClipSet, cache_clips
 from condi_lib.videos.pantomime import CLASSES, PantomimeSpec, write_pantomime
 
+VIDEO_FIELDS = ("n_frames", "width_px", "height_px", "fps", "duration_sec", "codec")
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -29,11 +31,13 @@ class Dataset:
     Attributes:
         clips: All its clips.
         truth_csv: Table of what each clip shows, where that is known.
+        videos: One row per usable video: ``video_id, label, split`` and what its file holds.
         left_out: Bad files that were skipped: ``file, cause``.
     """
 
     clips: ClipSet
     truth_csv: Path | None
+    videos: pd.DataFrame
     left_out: pd.DataFrame
 
     def truth(self, splits: tuple[str, ...]) -> pd.DataFrame | None:
@@ -86,10 +90,9 @@ def make_dataset(spec: DatasetSpec, folder: Path, workers: int, progress: bool) 
             write_pantomime(spec.pantomime, root, workers, progress)
     skip_bad = spec.catalog is not None and spec.catalog.skip_bad
     report = scan(read_catalog(spec), workers=workers, skip_bad=skip_bad, progress=progress)
-    frames = {video_id: info.n_frames for video_id, info in report.infos.items()}
     left_out = [(_relative(bad.path, report.catalog.root), bad.cause) for bad in report.left_out]
-    _write(folder / "frames.json", frames)
-    _write(folder / "left_out.json", left_out)
+    _write(folder / "videos.csv", _video_table(report))
+    _write(folder / "left_out.csv", pd.DataFrame(left_out, columns=["file", "cause"]))
     if spec.cache:
         dataset = _assemble(spec, folder, cached=False)
         cache_clips(dataset.clips, folder / "clips.npy", workers, progress)
@@ -99,9 +102,23 @@ def _relative(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
 
 
-def _write(path: Path, value: object) -> None:
+def _video_table(report: ScanReport) -> pd.DataFrame:
+    """One row per usable video: what its file holds, its label and split."""
+    rows = [
+        {
+            "video_id": record.video_id,
+            "label": record.label,
+            "split": record.split,
+            **{name: getattr(report.infos[record.video_id], name) for name in VIDEO_FIELDS},
+        }
+        for record in report.catalog
+    ]
+    return pd.DataFrame(rows)
+
+
+def _write(path: Path, table: pd.DataFrame) -> None:
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(value), encoding="utf-8")
+    table.to_csv(part, index=False)
     part.replace(path)
 
 
@@ -111,11 +128,12 @@ def open_dataset(spec: DatasetSpec, folder: Path) -> Dataset:
 
 
 def _assemble(spec: DatasetSpec, folder: Path, cached: bool) -> Dataset:
-    frames: dict[str, int] = json.loads((folder / "frames.json").read_text(encoding="utf-8"))
+    videos = pd.read_csv(folder / "videos.csv")
+    frames = dict(zip(videos["video_id"], videos["n_frames"], strict=True))
     catalog = read_catalog(spec)
     usable = tuple(record for record in catalog if record.video_id in frames)
     clips = ClipSet(
-        catalog=Catalog(catalog.root, catalog.classes, usable),
+        catalog=replace(catalog, records=usable),
         grid=ClipGrid(spec.clip_frames, spec.stride),
         size_px=tuple(spec.size_px),
         n_frames=np.array([frames[record.video_id] for record in usable], np.int64),
@@ -123,5 +141,4 @@ def _assemble(spec: DatasetSpec, folder: Path, cached: bool) -> Dataset:
     )
     pantomime = spec.pantomime
     truth = None if pantomime is None else pantomime_folder(pantomime) / "truth.csv"
-    left_out = json.loads((folder / "left_out.json").read_text(encoding="utf-8"))
-    return Dataset(clips, truth, pd.DataFrame(left_out, columns=["file", "cause"]))
+    return Dataset(clips, truth, videos, pd.read_csv(folder / "left_out.csv"))

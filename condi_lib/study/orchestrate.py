@@ -176,7 +176,12 @@ def _status(jobs: list[Job], elapsed: float, start_weight: float) -> str:
 
 
 def _finished_weight(jobs: list[Job]) -> float:
-    return sum(job.weight * (1.0 if job.is_done else _share(job)) for job in jobs)
+    """Of what is done; a data set counts when complete, it shows several bars one by one."""
+    return sum(
+        job.weight * (1.0 if job.is_done else _share(job))
+        for job in jobs
+        if job.is_done or not isinstance(job.spec, DatasetSpec)
+    )
 
 
 def _share(job: Job) -> float:

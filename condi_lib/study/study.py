@@ -36,6 +36,9 @@ class Store(Protocol):
     def history(self, name: str, seed: int, fold: str) -> pd.DataFrame:
         """The network's training history."""
 
+    def videos(self, fold: str) -> pd.DataFrame:
+        """The data set's videos."""
+
 
 @dataclass(frozen=True)
 class RunStore:
@@ -56,6 +59,10 @@ class RunStore:
         """The network's training history."""
         return pd.read_csv(runs.ensure(self._run(name, seed, fold)) / "history.csv")
 
+    def videos(self, fold: str) -> pd.DataFrame:
+        """The data set's videos."""
+        return pd.read_csv(runs.ensure(self.spec.dataset_of(fold)) / "videos.csv")
+
 
 @dataclass(frozen=True)
 class FolderStore:
@@ -64,7 +71,7 @@ class FolderStore:
     folder: Path
 
     def _path(self, name: str, seed: int, fold: str, suffix: str) -> Path:
-        path = self.folder / f"{name}{f'-{fold}' if fold else ''}-seed{seed}{suffix}"
+        path = self.folder / f"{name}{_tail(fold)}-seed{seed}{suffix}"
         if not path.exists():
             raise FileNotFoundError(f"{path}: not in the committed reference; run `make reference`")
         return path
@@ -76,6 +83,14 @@ class FolderStore:
     def history(self, name: str, seed: int, fold: str) -> pd.DataFrame:
         """The network's training history."""
         return pd.read_csv(self._path(name, seed, fold, ".csv"))
+
+    def videos(self, fold: str) -> pd.DataFrame:
+        """The data set's videos."""
+        return pd.read_csv(self.folder / f"videos{_tail(fold)}.csv")
+
+
+def _tail(fold: str) -> str:
+    return f"-{fold.replace(' ', '_')}" if fold else ""
 
 
 @dataclass(frozen=True)
@@ -114,6 +129,13 @@ class Study:
     def history(self, name: str, seed: int, fold: str = "") -> pd.DataFrame:
         """Training history of a student, or of ``"teacher"``."""
         return self.store.history(name, seed, fold)
+
+    def videos(self, fold: str = "") -> pd.DataFrame:
+        """One row per usable video: ``video_id, label, split`` and what its file holds.
+
+        ``n_frames, width_px, height_px, fps, duration_sec, codec``.
+        """
+        return self.store.videos(fold)
 
     @cached_property
     def _dataset(self) -> Any:
@@ -158,9 +180,10 @@ def export_reference(source: str, folder: Path) -> None:
     study = open_study(source)
     folder.mkdir(parents=True, exist_ok=True)
     for fold in study.spec.fold_names:
+        study.videos(fold).to_csv(folder / f"videos{_tail(fold)}.csv", index=False)
         for seed in study.seeds:
             for name in (TEACHER, *study.students):
-                stem = f"{name}{f'-{fold}' if fold else ''}-seed{seed}"
+                stem = f"{name}{_tail(fold)}-seed{seed}"
                 table = study.store.table(name, seed, fold)
                 write_clip_table(_val_and_test(table), folder / f"{stem}.parquet", "float16")
                 study.store.history(name, seed, fold).to_csv(folder / f"{stem}.csv", index=False)
