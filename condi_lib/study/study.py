@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from condi_lib import paths
 from condi_lib.clip_table import ClipTable, merge_student, read_clip_table, write_clip_table
-from condi_lib.study import ensure as runs
+from condi_lib.study.ensure import ensure
 from condi_lib.study.config import StudySpec, read_mapping, read_study
 from condi_lib.study.datasets import open_dataset
 from condi_lib.videos.decode import read_frames
@@ -53,15 +53,15 @@ class RunStore:
 
     def table(self, name: str, seed: int, fold: str) -> ClipTable:
         """The columns that this network scored."""
-        return read_clip_table(runs.ensure(self._run(name, seed, fold)) / "scores")
+        return read_clip_table(ensure(self._run(name, seed, fold)) / "scores")
 
     def history(self, name: str, seed: int, fold: str) -> pd.DataFrame:
         """The network's training history."""
-        return pd.read_csv(runs.ensure(self._run(name, seed, fold)) / "history.csv")
+        return pd.read_csv(ensure(self._run(name, seed, fold)) / "history.csv")
 
     def videos(self, fold: str) -> pd.DataFrame:
         """The data set's videos."""
-        return pd.read_csv(runs.ensure(self.spec.dataset_of(fold)) / "videos.csv")
+        return pd.read_csv(ensure(self.spec.dataset_of(fold)) / "videos.csv")
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class Study:
     @cached_property
     def _dataset(self) -> Any:
         spec = self.spec.dataset_of(self.spec.fold_names[0])
-        return open_dataset(spec, runs.ensure(spec))
+        return open_dataset(spec, ensure(spec))
 
     def frames(self, video_id: str, size_px: int = 112) -> NDArray[np.uint8]:
         """All frames of a video, ``[T, H, W, 3]``: decoded, or drawn anew for a pantomime.
