@@ -181,3 +181,39 @@ def failure_rows(scores: pd.DataFrame, names: list[str]) -> pd.DataFrame:
         ]
         rows[name] = pd.DataFrame(per_seed).mean()
     return pd.DataFrame(rows).T
+
+
+def video_clips(
+    study: Study, scores: pd.DataFrame, video_id: str, seed: int, ranked_by: str, k: int
+) -> tuple[NDArray[np.uint8], pd.DataFrame]:
+    """One video as a filmstrip shows it: its clips' pictures and what was said of them.
+
+    Args:
+        study: Where the frames come from.
+        scores: From :func:`clip_scores`.
+        video_id: Which video.
+        seed: Which teacher and student.
+        ranked_by: Column of ``scores`` by which clips are kept.
+        k: How many are kept.
+
+    Returns:
+        The middle frame of each clip, uint8 ``[N, H, W, 3]``; and one row per clip with ``truth``
+        where known, ``predicted`` (class name), ``probability`` (of it), ``correct``,
+        ``confidence`` (the score) and ``kept``.
+    """
+    rows = scores.query("video_id == @video_id and seed == @seed").sort_values("clip_index")
+    frames, clip_frames = study.frames(video_id), study.spec.dataset.clip_frames
+    middle = rows["clip_index"].to_numpy() * clip_frames + clip_frames // 2
+    rank = (-rows[ranked_by].to_numpy()).argsort(kind="stable").argsort()
+    table = pd.DataFrame(
+        {
+            "predicted": [study.classes[c] for c in rows["predicted"]],
+            "probability": rows["teacher_max_softmax"].to_numpy(),
+            "correct": rows["correct"].to_numpy(),
+            "confidence": rows[ranked_by].to_numpy(),
+            "kept": rank < k,
+        }
+    )
+    if "truth" in rows:
+        table.insert(0, "truth", rows["truth"].to_numpy())
+    return frames[np.minimum(middle, len(frames) - 1)], table

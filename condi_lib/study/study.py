@@ -5,7 +5,7 @@ committed tables of the full study and never computes. Nothing else differs.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +20,7 @@ from condi_lib.clip_table import ClipTable, merge_student, read_clip_table, writ
 from condi_lib.study.ensure import ensure
 from condi_lib.study.config import StudySpec, read_mapping, read_study
 from condi_lib.study.datasets import open_dataset
+from condi_lib.study.specs import digest
 from condi_lib.videos.decode import read_frames
 from condi_lib.videos.pantomime import draw, script
 
@@ -116,6 +117,17 @@ class Study:
     def students(self) -> tuple[str, ...]:
         """Names of the students."""
         return tuple(self.spec.losses)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names, in the order of the logits."""
+        fold = self.spec.fold_names[0]
+        return self.store.table(TEACHER, self.seeds[0], fold).classes
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """What figures carry with them: the digest of everything the study is made of."""
+        return {"study": digest(asdict(self.spec))}
 
     def teacher_table(self, seed: int, split: str = "test", fold: str = "") -> ClipTable:
         """Clips of a split with the teacher's logits."""
