@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from condi_lib import paths
 from condi_lib.clip_table import ClipTable, merge_student, read_clip_table, write_clip_table
-from condi_lib.study.ensure import ensure
 from condi_lib.study.config import StudySpec, read_mapping, read_study
 from condi_lib.study.datasets import open_dataset
+from condi_lib.study.ensure import ensure
 from condi_lib.study.specs import digest
 from condi_lib.videos.decode import read_frames
 from condi_lib.videos.pantomime import draw, script
