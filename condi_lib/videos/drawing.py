@@ -119,6 +119,18 @@ class Painter:
             (INDEX[a], INDEX[b], self.colours[part], self._thickness(width))
             for a, b, part, width in LIMBS
         ]
+        self.toe = actor.facing * self._fixed(SHOE_LENGTH)
+        self.shoe = self._thickness(SHOE_THICKNESS)
+        ahead = actor.facing  # the face lies a little ahead of and below the hair
+        self.discs = [
+            (INDEX[joint], ahead * self._fixed(x), self._fixed(y), self._fixed(radius), colour)
+            for joint, x, y, radius, colour in (
+                ("head", -0.018, -0.022, HEAD_RADIUS, self.colours["hair"]),
+                ("head", 0.008, 0.01, HEAD_RADIUS * 0.86, self.colours["skin"]),
+                ("hand_l", 0.0, 0.0, HAND_RADIUS, self.colours["far_skin"]),
+                ("hand_r", 0.0, 0.0, HAND_RADIUS, self.colours["skin"]),
+            )
+        ]
         row = min(round((actor.ground + 0.02) * self.size_px), self.size_px - 1)
         self.shadow = tuple(int(v * 0.82) for v in scene[row, round(actor.x * self.size_px)])
 
@@ -151,26 +163,16 @@ class Painter:
 
     def _figure(self, canvas: Frame, points: list[list[int]]) -> None:
         smooth, bits = cv2.LINE_AA, SUBPIXEL_BITS
-        toe, shoe = self.actor.facing * self._fixed(SHOE_LENGTH), self._thickness(SHOE_THICKNESS)
         for side in ("foot_l", "foot_r"):
-            heel = points[INDEX[side]]
-            end = (heel[0] + toe, heel[1])
-            cv2.line(canvas, heel, end, self.colours["shoe"], shoe, smooth, bits)
+            x, y = points[INDEX[side]]
+            cv2.line(
+                canvas, (x, y), (x + self.toe, y), self.colours["shoe"], self.shoe, smooth, bits
+            )
         for start, end, colour, thickness in self.limbs:
             cv2.line(canvas, points[start], points[end], colour, thickness, smooth, bits)
-        self._head(canvas, points[INDEX["head"]])
-        for joint, part in (("hand_l", "far_skin"), ("hand_r", "skin")):
-            self._disc(canvas, points[INDEX[joint]], HAND_RADIUS, self.colours[part])
-
-    def _disc(self, canvas: Frame, centre: list[int], radius: float, colour: Colour) -> None:
-        cv2.circle(canvas, centre, self._fixed(radius), colour, -1, cv2.LINE_AA, SUBPIXEL_BITS)
-
-    def _head(self, canvas: Frame, centre: list[int]) -> None:
-        ahead = self.actor.facing
-        hair = [centre[0] - ahead * self._fixed(0.018), centre[1] - self._fixed(0.022)]
-        self._disc(canvas, hair, HEAD_RADIUS, self.colours["hair"])
-        face = [centre[0] + ahead * self._fixed(0.008), centre[1] + self._fixed(0.01)]
-        self._disc(canvas, face, HEAD_RADIUS * 0.86, self.colours["skin"])
+        for joint, right, down, radius, colour in self.discs:
+            x, y = points[joint]
+            cv2.circle(canvas, (x + right, y + down), radius, colour, -1, smooth, bits)
 
 
 def draw_occluder(canvas: Frame, occluder: Occluder) -> None:

@@ -1,23 +1,18 @@
-"""Pantomime, the embedded benchmark: untrimmed videos whose every clip's truth is known.
+"""Pantomime, the embedded benchmark: draw its videos and write them as real mp4 files.
 
-A stick figure acts one of twelve everyday actions. In an untrimmed video only some clips show it:
-
-* ``key``: the labelled action;
-* ``confuser``: a look-alike action, of another class, performed with a smaller amplitude and a
-  slower tempo. That is the *cue* by which one can tell that it is not the real thing;
-* ``generic``: standing, walking in, an empty scene, hidden behind a board, scratching the head.
-
-Trimmed videos hold key clips only. A spec and its seed decide everything: labels and truth are
-bit-identical wherever they are drawn, and each video depends on its own index alone.
+``screenplay`` decides what happens in each; here it is acted, drawn and encoded.
 """
 
 import csv
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import partial
 from itertools import pairwise
-from multiprocessing import get_context
 from pathlib import Path
+from typing import TextIO
 
 import cv2
 import numpy as np
@@ -28,167 +23,27 @@ from tqdm import tqdm
 from condi_lib.videos import stick_figure
 from condi_lib.videos.decode import write_video
 from condi_lib.videos.drawing import Actor, Occluder, Painter, background, draw_occluder
+from condi_lib.videos.screenplay import (
+    CLASSES,
+    GENERIC,
+    LOOK_ALIKES,
+    TRUTHS,
+    ClipTruth,
+    PantomimeSpec,
+    PantomimeSplit,
+    VideoScript,
+    script,
+    video_file,
+    video_label,
+)
+from condi_lib.videos.workers import map_in_processes
 
-CLASSES = tuple(sorted(stick_figure.ACTIONS))
-TRUTHS = ("key", "confuser", "generic")
-N_BACKGROUNDS = 8
-SKIN_RANGE = ((120, 236), (78, 196), (56, 168))  # darkest and lightest R, G, B
+__all__ = [
+    "CLASSES", "GENERIC", "LOOK_ALIKES", "TRUTHS", "ClipTruth", "PantomimeSpec", "PantomimeSplit",
+    "VideoScript", "draw", "script", "write_pantomime",
+]  # fmt: skip
+
 BLEND_FRAMES = 3  # the pose flows from one clip into the next
-# Symmetric, and each action is the look-alike of exactly two others: how often an action is a
-# confuser says nothing about which action it is.
-LOOK_ALIKES = {
-    "bend": ("squat", "kick"),
-    "box": ("clap", "wave_one"),
-    "clap": ("box", "wave_both"),
-    "jump": ("squat", "jumping_jack"),
-    "jumping_jack": ("jump", "side_step"),
-    "kick": ("bend", "run"),
-    "run": ("kick", "walk"),
-    "side_step": ("jumping_jack", "walk"),
-    "squat": ("bend", "jump"),
-    "walk": ("run", "side_step"),
-    "wave_both": ("clap", "wave_one"),
-    "wave_one": ("wave_both", "box"),
-}
-GENERIC = ("stand", "walk_in", "empty", "hidden", "scratch_head")
-
-
-@dataclass(frozen=True)
-class PantomimeSplit:
-    """How many videos a split has, and whether they are trimmed to the labelled action."""
-
-    n_videos: int
-    trimmed: bool = False
-    n_clips: int = 12
-
-
-@dataclass(frozen=True)
-class PantomimeSpec:
-    """Everything that makes a pantomime what it is.
-
-    Attributes:
-        splits: Size and kind of each split, by name.
-        key_share: Share of an untrimmed video's clips that show the labelled action.
-        confuser_share: Share that shows the look-alike; the rest is generic.
-        cue: Amplitude and tempo of a confuser relative to the real action: 1 leaves no cue.
-        spread: Natural spread of amplitude and tempo, ± this fraction, of every performance.
-        clip_frames: Frames a clip spans.
-        size_px: Height and width of the square frames.
-        fps: Frames per second; a cycle of an action lasts about one clip.
-        seed: Decides every video of every split.
-    """
-
-    splits: dict[str, PantomimeSplit] = field(default_factory=dict)
-    key_share: float = 0.35
-    confuser_share: float = 0.35
-    cue: float = 0.9
-    spread: float = 0.25
-    clip_frames: int = 16
-    size_px: int = 48
-    fps: int = 16
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("key_share", "confuser_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
-        if self.key_share + self.confuser_share > 1:
-            total = self.key_share + self.confuser_share
-            raise ValueError(f"key_share + confuser_share must be at most 1, got {total:g}")
-        if not 0 < self.cue <= 1:
-            raise ValueError(f"cue must be in (0, 1], got {self.cue}")
-        if self.size_px < 16 or self.size_px % 2:
-            raise ValueError(f"size_px must be even and at least 16, got {self.size_px}")
-
-
-@dataclass(frozen=True)
-class ClipTruth:
-    """What one clip shows: its kind, the action performed, and how."""
-
-    truth: str  # key, confuser or generic
-    action: str  # a class, or one of GENERIC
-    amplitude: float
-    tempo: float
-
-
-@dataclass(frozen=True)
-class VideoScript:
-    """One video before it is drawn."""
-
-    file: str
-    split: str
-    label: str
-    actor: Actor
-    background: int
-    mirrored: bool
-    clips: tuple[ClipTruth, ...]
-    noise_seed: int
-
-
-def script(spec: PantomimeSpec, split: str, index: int) -> VideoScript:
-    """Write video ``index`` of a split; it depends on the spec's seed, the split and the index."""
-    settings = spec.splits[split]
-    rng = np.random.default_rng([spec.seed, *split.encode(), index])
-    label = CLASSES[index % len(CLASSES)]  # balanced classes
-    actor = _cast(rng)
-    kinds = ["key"] * settings.n_clips if settings.trimmed else _plot(spec, settings.n_clips, rng)
-    look_alike = str(rng.choice(LOOK_ALIKES[label]))
-    clips = tuple(_direct(spec, kind, label, look_alike, rng) for kind in kinds)
-    return VideoScript(
-        file=f"{split}/{index:05d}_{label}.mp4",
-        split=split,
-        label=label,
-        actor=actor,
-        background=int(rng.integers(N_BACKGROUNDS)),
-        mirrored=bool(rng.integers(2)),
-        clips=clips,
-        noise_seed=int(rng.integers(2**31)),
-    )
-
-
-def _cast(rng: Generator) -> Actor:
-    """Choose an actor: clothes, build and place."""
-
-    def colour(low: int, high: int) -> tuple[int, int, int]:
-        return tuple(int(c) for c in rng.integers(low, high, 3))  # type: ignore[return-value]
-
-    tone = rng.uniform(0, 1)
-    skin = tuple(int(a + (b - a) * tone) for a, b in SKIN_RANGE)
-    return Actor(
-        skin=skin,
-        shirt=colour(40, 190),
-        trousers=colour(25, 125),
-        hair=colour(20, 90),
-        height=rng.uniform(0.6, 0.74),
-        x=rng.uniform(0.42, 0.58),
-        ground=rng.uniform(0.86, 0.93),
-        facing=int(rng.choice((-1, 1))),
-    )
-
-
-def _plot(spec: PantomimeSpec, n_clips: int, rng: Generator) -> list[str]:
-    """Order the kinds of clips; at least one is key, and generic ones gather at the ends."""
-    shares = [spec.key_share, spec.confuser_share, 1 - spec.key_share - spec.confuser_share]
-    kinds = rng.choice(TRUTHS, size=n_clips, p=shares)
-    if "key" not in kinds:
-        kinds[rng.integers(n_clips)] = "key"
-    # People walk in, act and leave: positions of generic clips come from a U-shaped law.
-    when = np.where(kinds == "generic", rng.beta(0.6, 0.6, n_clips), rng.uniform(0, 1, n_clips))
-    return [str(kind) for kind in kinds[np.argsort(when, kind="stable")]]
-
-
-def _direct(
-    spec: PantomimeSpec, kind: str, label: str, look_alike: str, rng: Generator
-) -> ClipTruth:
-    """Decide how one clip is performed."""
-    low, high = 1 - spec.spread, 1 + spec.spread
-    amplitude, tempo = rng.uniform(low, high), rng.uniform(low, high)
-    generic = str(rng.choice(GENERIC))
-    if kind == "key":
-        return ClipTruth(kind, label, amplitude, tempo)
-    if kind == "confuser":
-        return ClipTruth(kind, look_alike, amplitude * spec.cue, tempo * spec.cue)
-    return ClipTruth(kind, generic, amplitude, tempo)
 
 
 def draw(video: VideoScript, spec: PantomimeSpec, size_px: int | None = None) -> NDArray[np.uint8]:
@@ -205,19 +60,19 @@ def draw(video: VideoScript, spec: PantomimeSpec, size_px: int | None = None) ->
     size = size_px or spec.size_px
     render_px = 2 * size if size < 100 else size  # small frames are drawn larger, then averaged
     scene = background(video.background, render_px)
-    painted = Painter(video.actor, scene).draw(_choreograph(video, spec))
+    actions = [clip.action for clip in video.clips for _ in range(spec.clip_frames)]
+    on_stage = np.array([action != "empty" for action in actions])
+    painted = Painter(video.actor, scene).draw(_choreograph(video, spec)[on_stage])
     board = _board(video.actor)
-    frames = np.empty((len(video.clips) * spec.clip_frames, size, size, 3), np.uint8)
-    for t, canvas in enumerate(painted):
-        action = video.clips[t // spec.clip_frames].action
-        if action == "empty":
-            canvas = scene.copy()
+    frames = np.empty((len(actions), size, size, 3), np.uint8)
+    for frame, action in zip(frames, actions, strict=True):
+        canvas = scene if action == "empty" else next(painted)
         if action == "hidden":
             draw_occluder(canvas, board)
         if render_px != size:
             canvas = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA)
-        frames[t] = canvas
-    return np.ascontiguousarray(frames[:, :, ::-1]) if video.mirrored else frames
+        frame[:] = canvas[:, ::-1] if video.mirrored else canvas
+    return frames
 
 
 def _board(actor: Actor) -> Occluder:
@@ -249,65 +104,87 @@ def _perform(clip: ClipTruth, label: str, n_frames: int, rng: Generator) -> NDAr
     return stick_figure.move(action, phase, clip.amplitude)
 
 
-def scripts(spec: PantomimeSpec) -> Iterator[VideoScript]:
-    """All videos of a spec, split by split."""
-    for split, settings in spec.splits.items():
-        for index in range(settings.n_videos):
-            yield script(spec, split, index)
-
-
 def write_pantomime(
     spec: PantomimeSpec, root: Path, workers: int = 0, progress: bool = False
 ) -> None:
     """Write the benchmark: ``<split>/<index>_<label>.mp4``, ``labels.csv``, ``truth.csv``.
 
     Files that exist are kept (each is written under another name and renamed), so a killed run
-    carries on; the two tables come last and mark the set as complete.
+    carries on; the two tables come last and mark the set as complete. ``spec.json`` comes first:
+    the folder belongs to that spec.
 
     Args:
         spec: What to draw.
         root: Folder to write to; made if missing.
         workers: Processes that draw and encode; 0 draws in this one.
         progress: Show a progress bar.
+
+    Raises:
+        ValueError: If ``root`` holds the videos of another spec.
     """
+    _claim(root, spec)
     for split in spec.splits:
-        (root / split).mkdir(parents=True, exist_ok=True)
-    videos = list(scripts(spec))
-    missing = [video for video in videos if not (root / video.file).exists()]
+        (root / split).mkdir(exist_ok=True)
+    missing = [video for video in _numbers(spec) if not (root / video_file(*video)).exists()]
+    write = partial(_write_one, spec, root)
     with tqdm(total=len(missing), desc="videos", unit="video", disable=not progress) as bar:
-        for _ in _map(_write_one, [(video, spec, root) for video in missing], workers):
+        for _ in map_in_processes(write, missing, workers):
             bar.update()
-    _write_csv(root / "truth.csv", ("file", "clip_index", "truth", "action"), _truth_rows(videos))
-    rows = ((video.file, video.label, video.split) for video in videos)
-    _write_csv(root / "labels.csv", ("file", "label", "split"), rows)
+    _write_csv(root / "truth.csv", ("file", "clip_index", "truth", "action"), _truth_rows(spec))
+    labels = ((video_file(*video), video_label(video[1]), video[0]) for video in _numbers(spec))
+    _write_csv(root / "labels.csv", ("file", "label", "split"), labels)
 
 
-def _map(function: Callable, jobs: list, workers: int) -> Iterator:
-    if workers < 2:
-        yield from map(function, jobs)
-        return
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        yield from pool.map(function, jobs, chunksize=8)
+def _claim(root: Path, spec: PantomimeSpec) -> None:
+    """Say whose folder this is, or refuse one whose videos would not fit our truth."""
+    root.mkdir(parents=True, exist_ok=True)
+    path, ours = root / "spec.json", asdict(spec)
+    if not path.exists():
+        with _replacing(path) as file:
+            file.write(json.dumps(ours, indent=1) + "\n")
+    theirs = json.loads(path.read_text(encoding="utf-8"))
+    if differ := [name for name in ours if theirs.get(name) != ours[name]]:
+        raise ValueError(
+            f"{root}: holds a pantomime of another spec (other {', '.join(differ)}); "
+            "write to another folder or delete this one"
+        )
 
 
-def _write_one(job: tuple[VideoScript, PantomimeSpec, Path]) -> None:
-    video, spec, root = job
+def _numbers(spec: PantomimeSpec) -> Iterator[tuple[str, int]]:
+    """Split and index of every video."""
+    for split, settings in spec.splits.items():
+        for index in range(settings.n_videos):
+            yield split, index
+
+
+def _write_one(spec: PantomimeSpec, root: Path, video: tuple[str, int]) -> None:
     cv2.setNumThreads(1)
+    scripted = script(spec, *video)
     # One keyframe a second or so: a clip can be reached without decoding the whole video.
     options = {"crf": "20", "preset": "ultrafast", "g": str(spec.clip_frames), "threads": "1"}
-    write_video(root / video.file, draw(video, spec), fps=spec.fps, options=options)
+    write_video(root / scripted.file, draw(scripted, spec), fps=spec.fps, options=options)
 
 
-def _truth_rows(videos: list[VideoScript]) -> Iterator[tuple[str, int, str, str]]:
-    for video in videos:
+def _truth_rows(spec: PantomimeSpec) -> Iterator[tuple[str, int, str, str]]:
+    for video in (script(spec, *number) for number in _numbers(spec)):
         for clip_index, clip in enumerate(video.clips):
             yield video.file, clip_index, clip.truth, clip.action
 
 
-def _write_csv(path: Path, header: tuple[str, ...], rows: Iterator[tuple]) -> None:
-    part = path.with_name(path.name + ".part")
-    with part.open("w", newline="", encoding="utf-8") as file:
+def _write_csv(path: Path, header: tuple[str, ...], rows: Iterable[tuple]) -> None:
+    with _replacing(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
-    part.replace(path)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[TextIO]:
+    """A text file that appears under its name only once it is complete."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("w", newline="", encoding="utf-8") as file:
+            yield file
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
