@@ -2,12 +2,11 @@
 
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import nn
-from torchvision.models import video as torchvision_video
 
 from condi_lib.models.small import small_cnn3d, small_resnet3d
 
@@ -31,15 +30,21 @@ def build_backbone(name: str, num_classes: int, seed: int = 0, **options: Any) -
     Raises:
         ValueError: If the name or an option is unknown; lists what there is.
     """
+    builder = check_backbone(name, options)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return builder(num_classes=num_classes, **options)
+
+
+def check_backbone(name: str, options: Mapping[str, Any]) -> Callable[..., nn.Module]:
+    """Return the function that builds ``name``; raise as :func:`build_backbone` would."""
     builder = _builder(name)
     accepted = inspect.signature(builder).parameters
     takes_any = any(p.kind is p.VAR_KEYWORD for p in accepted.values())
     if not takes_any and (unknown := set(options) - set(accepted)):
         known = sorted(set(accepted) - {"num_classes"})
         raise ValueError(f"backbone {name!r} has no option {sorted(unknown)}; it takes {known}")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return builder(num_classes=num_classes, **options)
+    return builder
 
 
 def _builder(name: str) -> Callable[..., nn.Module]:
@@ -47,7 +52,9 @@ def _builder(name: str) -> Callable[..., nn.Module]:
         return BACKBONES[name]
     family, _, model = name.partition(".")
     if family == "torchvision" and model in TORCHVISION:
-        return getattr(torchvision_video, model)
+        from torchvision.models import video  # takes over a second, which few studies need
+
+        return getattr(video, model)
     if ":" in name:
         return _imported(name)
     known = [*BACKBONES, *(f"torchvision.{m}" for m in TORCHVISION), "package.module:function"]
