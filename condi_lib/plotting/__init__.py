@@ -1,0 +1,72 @@
+"""Figures. ``use_style()`` once, then functions that take ``ax`` and give it back.
+
+``style`` fixes how each method looks, ``curves`` and ``bars`` draw numbers, ``filmstrips`` draws
+videos, ``line_labels`` names curves, ``saving`` writes files. Nothing here computes a result.
+"""
+
+from condi_lib.plotting.bars import (
+    bar_panels,
+    bars_with_intervals,
+    histogram_by_truth,
+    stacked_shares,
+)
+from condi_lib.plotting.curves import (
+    accuracy_over_k,
+    loss_curves,
+    percent_axis,
+    published_curve,
+    rate_curves,
+    reliability,
+    risk_coverage,
+    share_curves,
+    training_curves,
+)
+from condi_lib.plotting.filmstrips import (
+    action_sheet,
+    clip_strip,
+    filmstrip,
+    sheet_size,
+    strip_size,
+)
+from condi_lib.plotting.line_labels import label_lines
+from condi_lib.plotting.saving import read_record, save_figure
+from condi_lib.plotting.style import (
+    METHODS,
+    TRUTH_COLOURS,
+    MethodStyle,
+    style_of,
+    styles_of,
+    text_colour,
+    use_style,
+)
+
+__all__ = [
+    "METHODS",
+    "TRUTH_COLOURS",
+    "MethodStyle",
+    "accuracy_over_k",
+    "action_sheet",
+    "bar_panels",
+    "bars_with_intervals",
+    "clip_strip",
+    "filmstrip",
+    "histogram_by_truth",
+    "label_lines",
+    "loss_curves",
+    "percent_axis",
+    "published_curve",
+    "rate_curves",
+    "read_record",
+    "reliability",
+    "risk_coverage",
+    "save_figure",
+    "share_curves",
+    "sheet_size",
+    "stacked_shares",
+    "strip_size",
+    "style_of",
+    "styles_of",
+    "text_colour",
+    "training_curves",
+    "use_style",
+]
