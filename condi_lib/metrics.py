@@ -18,7 +18,6 @@ import math
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import average_precision_score
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -39,6 +38,8 @@ def aupr_error(confidence: ArrayLike, correct: ArrayLike) -> float:
     1 is perfect; the share of errors is uninformative; NaN if there is no error. Average
     precision is the step-wise sum, without interpolation.
     """
+    from sklearn.metrics import average_precision_score  # 1 s to import, at every job's start
+
     confidence, correct = _checked(confidence, correct)
     if correct.all():
         return math.nan
