@@ -1,13 +1,11 @@
 """The command line: ``python -m condi_lib study embedded``."""
 
+import signal
 import sys
 from typing import Annotated
 
 import tyro
 from tyro.conf import Positional, arg
-
-from condi_lib.videos.catalog import CatalogError
-from condi_lib.videos.decode import VideoError
 
 
 def study(
@@ -26,6 +24,8 @@ def study(
     """
     from condi_lib.study.orchestrate import run_study
 
+    for sign in (signal.SIGTERM, signal.SIGHUP):  # end as on Ctrl-C, together with all jobs
+        signal.signal(sign, signal.default_int_handler)
     run_study(name, cores, fresh, profile)
 
 
@@ -68,18 +68,27 @@ def reference(name: Positional[str] = "full") -> None:
 
 def main() -> None:
     """Run a command; a known mistake ends in one readable message, not in a traceback."""
-    from condi_lib.study.chapters import ChapterError
-    from condi_lib.study.orchestrate import StudyError
-
     try:
         tyro.extras.subcommand_cli_from_dict(
             {"study": study, "job": job, "jobs": jobs, "reference": reference},
             prog="python -m condi_lib",
         )
-    except (CatalogError, ChapterError, FileNotFoundError, StudyError, ValueError, VideoError) as e:
-        sys.exit(f"error: {e}")
+    except Exception as error:
+        if isinstance(error, _mistakes()):
+            sys.exit(f"error: {error}")
+        raise
     except KeyboardInterrupt:
-        sys.exit("stopped; what is done is kept, run the same command again to go on")
+        print("\nstopped; what is done is kept, run the same command again to go on")
+        sys.exit(128 + signal.SIGINT)
+
+
+def _mistakes() -> tuple[type[Exception], ...]:
+    """Errors whose message says all; imported late, `--help` should not wait for torch."""
+    from condi_lib.study.chapters import ChapterError
+    from condi_lib.study.orchestrate import StudyError
+    from condi_lib.training import TrainingDiverged
+
+    return (ChapterError, OSError, StudyError, TrainingDiverged, ValueError)
 
 
 if __name__ == "__main__":

@@ -43,6 +43,11 @@ def _checkout_around(module_file: Path) -> Path:
     return root
 
 
+def snakefile() -> Path:
+    """Return the workflow's file: it belongs to the code, so ``CONDI_ROOT`` does not move it."""
+    return _checkout_around(Path(__file__)) / "workflow" / "Snakefile"
+
+
 def data_dir() -> Path:
     """Return ``data/``: everything the study reads or computes."""
     return project_root() / "data"

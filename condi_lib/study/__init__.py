@@ -1,12 +1,15 @@
 """The study: specs, their runs, and the plan that computes all of them.
 
-``specs`` says what a run is, ``ensure`` computes it once, ``datasets`` makes or reads videos,
-``config`` reads params files, ``study`` is what the notebooks open, ``results`` turns clip tables
-into accuracies, ``plan`` and ``orchestrate`` run everything, ``chapters`` runs one notebook.
+``specs`` says what a run is, ``ensure`` computes it once: ``datasets`` makes or reads videos,
+``networks`` trains and scores. ``config`` says what a study is, ``params`` reads it from a file,
+``study`` is what the notebooks open, ``results`` turns its clip tables into accuracies,
+``controls`` says what files give away. ``plan`` and ``orchestrate`` run everything, ``chapters``
+runs one notebook.
 """
 
-from condi_lib.study.config import StudySpec, read_study
+from condi_lib.study.config import StudySpec
 from condi_lib.study.ensure import ensure
+from condi_lib.study.params import read_study
 from condi_lib.study.specs import CatalogSource, DatasetSpec, NetworkSpec, StudentSpec, TeacherSpec
 from condi_lib.study.study import Study, export_reference, open_study
 

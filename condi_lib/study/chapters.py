@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,13 @@ def run_chapter(notebook: Path, parameters: dict[str, Any], output: Path) -> Non
     Args:
         notebook: The chapter.
         parameters: Values for its parameters cell.
-        output: File to write, also when a cell fails.
+        output: File to write, also when a cell fails: the notebook as far as it got.
 
     Raises:
-        ChapterError: If a parameter is unknown to the notebook, or a cell raises.
+        ChapterError: If a parameter is unknown to the notebook, a cell raises or its kernel dies.
     """
-    import papermill  # takes a second to import, which every job of a study would pay
+    import papermill  # takes half a second to import, which every job of a study would pay
+    from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     known = papermill.inspect_notebook(notebook)
@@ -54,17 +56,19 @@ def run_chapter(notebook: Path, parameters: dict[str, Any], output: Path) -> Non
             notebook, part, parameters, cwd=notebook.parent, kernel_name="python3"
         )
     except PapermillExecutionError as error:
-        part.replace(output)
+        cell = textwrap.indent(error.source.strip(), "    ")
         raise ChapterError(
-            f"{notebook.name}, cell {error.cell_index} [{error.exec_count}]: "
-            f"{error.ename}: {error.evalue}\n  the cell:\n{_indented(error.source)}\n"
+            f"{notebook.name}, cell [{error.exec_count}]: {error.ename}: {error.evalue}\n"
+            f"  the cell:\n{cell}\n  the notebook as far as it got: {output}"
+        ) from error
+    except DeadKernelError as error:
+        raise ChapterError(
+            f"{notebook.name}: its kernel died ({error}); is there enough memory?\n"
             f"  the notebook as far as it got: {output}"
         ) from error
-    part.replace(output)
-
-
-def _indented(source: str) -> str:
-    return "\n".join(f"    {line}" for line in source.strip().splitlines())
+    finally:
+        if part.exists():
+            part.replace(output)
 
 
 def code_hash() -> str:

@@ -1,5 +1,6 @@
 """Data sets of a study: make the videos or read your catalog, scan it, cache its clips."""
 
+import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from condi_lib import paths
+from condi_lib.study.locks import alone
 from condi_lib.study.specs import CatalogSource, DatasetSpec, digest
 from condi_lib.videos.catalog import (
     Catalog,
@@ -54,6 +56,32 @@ def pantomime_folder(spec: PantomimeSpec) -> Path:
     return paths.videos_dir() / f"pantomime-{digest(asdict(spec))}"
 
 
+def videos_exist(spec: DatasetSpec) -> bool:
+    """Whether the videos of a pantomime were drawn; your own are looked at when they are scanned.
+
+    ``labels.csv`` is written when all of them are there.
+    """
+    return spec.pantomime is None or (pantomime_folder(spec.pantomime) / "labels.csv").exists()
+
+
+def _draw(spec: PantomimeSpec, workers: int, progress: bool) -> None:
+    """Draw the videos, unless another data set that cuts them differently has done so."""
+    root = pantomime_folder(spec)
+    with alone(root, f"waiting for another process that draws {root.name}"):
+        if not (root / "labels.csv").exists():
+            for part in root.rglob(".*.part*"):  # of a killed process
+                part.unlink()
+            write_pantomime(spec, root, workers, progress)
+
+
+def delete_videos(spec: DatasetSpec) -> None:
+    """Delete the videos of a pantomime; never your own."""
+    if spec.pantomime is not None:
+        root = pantomime_folder(spec.pantomime)
+        with alone(root):
+            shutil.rmtree(root, ignore_errors=True)
+
+
 def read_catalog(spec: DatasetSpec) -> Catalog:
     """The videos of a data set with their labels and splits; those of a pantomime must exist."""
     if spec.pantomime is not None:
@@ -85,9 +113,7 @@ def make_dataset(spec: DatasetSpec, folder: Path, workers: int, progress: bool) 
         CatalogError: If files are bad, naming all of them, unless the source says ``skip_bad``.
     """
     if spec.pantomime is not None:
-        root = pantomime_folder(spec.pantomime)
-        if not (root / "labels.csv").exists():
-            write_pantomime(spec.pantomime, root, workers, progress)
+        _draw(spec.pantomime, workers, progress)
     skip_bad = spec.catalog is not None and spec.catalog.skip_bad
     report = scan(read_catalog(spec), workers=workers, skip_bad=skip_bad, progress=progress)
     left_out = [(_relative(bad.path, report.catalog.root), bad.cause) for bad in report.left_out]

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from condi_lib import paths
 from condi_lib.study.chapters import chapter_notebooks, code_hash, notebook_hash
-from condi_lib.study.config import StudySpec, read_study
-from condi_lib.study.ensure import is_done, run_folder
-from condi_lib.study.specs import Spec, digest, run_name
+from condi_lib.study.config import StudySpec
+from condi_lib.study.ensure import is_done
+from condi_lib.study.params import params_path, read_study
+from condi_lib.study.specs import KINDS, Spec, digest, run_name
 
 
 @dataclass(frozen=True)
@@ -20,13 +21,14 @@ class Job:
 
     Attributes:
         name: What it is called, also on the command line: ``condi_sr-seed0``.
-        stamp: File that exists when it is done.
+        stamp: File by which the workflow engine knows that it is done.
         needs: Stamps of the jobs that come first.
         log: Where its output goes.
         threads: How many cores it uses.
         weight: About how long it takes beside the others (seconds on two cores, embedded study).
         spec: The run to compute, or
-        notebook: the chapter to execute.
+        notebook: the chapter to execute, and
+        output: the executed notebook.
     """
 
     name: str
@@ -37,15 +39,27 @@ class Job:
     weight: float = 1.0
     spec: Spec | None = field(default=None, repr=False)
     notebook: Path | None = None
+    output: Path | None = None
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing is left to do."""
-        return self.stamp.exists() and (self.spec is None or is_done(self.spec))
+        """Whether nothing is left to do; a run tells by itself, also one of another study."""
+        if self.spec is not None:
+            return is_done(self.spec)
+        return self.stamp.exists() and self.output.exists()
 
-    def command(self, study: str) -> list[str]:
-        """The command that runs this job."""
-        return [sys.executable, "-m", "condi_lib", "job", study, self.name]
+    def mark(self) -> None:
+        """Let the stamp say what is true."""
+        if not self.is_done:
+            self.stamp.unlink(missing_ok=True)
+        elif not self.stamp.exists():
+            self.stamp.parent.mkdir(parents=True, exist_ok=True)
+            self.stamp.touch()
+
+    def command(self, source: str) -> list[str]:
+        """The command that runs this job, in whatever folder."""
+        study = params_path(source) if source.endswith(".yaml") else source
+        return [sys.executable, "-m", "condi_lib", "job", str(study), self.name]
 
 
 def study_folder(name: str) -> Path:
@@ -60,35 +74,33 @@ def plan(source: str) -> list[Job]:
         source: Name or path of a params file.
     """
     study = read_study(source)
-    jobs: dict[str, Job] = {}
+    runs: list[Job] = []
     for fold in study.fold_names:
         tail = f"-{fold.replace(' ', '_')}" if fold else ""
         dataset = _run_job(f"dataset{tail}", study.dataset_of(fold), (), study)
-        jobs[dataset.name] = dataset
+        runs.append(dataset)
         for seed in study.seeds:
             suffix = f"{tail}-seed{seed}"
-            teacher_spec = study.teacher_of(seed, fold)
-            teacher = _run_job(f"teacher{suffix}", teacher_spec, (dataset.stamp,), study)
-            jobs[teacher.name] = teacher
-            for loss in study.losses:
-                spec = study.student_of(loss, seed, fold)
-                student = _run_job(f"{loss}{suffix}", spec, (teacher.stamp,), study)
-                jobs[student.name] = student
-    runs = list(jobs.values())
+            needs = (dataset.stamp,)
+            teacher = _run_job(f"teacher{suffix}", study.teacher_of(seed, fold), needs, study)
+            runs.append(teacher)
+            for name in study.losses:
+                spec = study.student_of(name, seed, fold)
+                runs.append(_run_job(f"{name}{suffix}", spec, (teacher.stamp,), study))
     chapters = chapter_notebooks(study.chapters)
-    return runs + [_chapter_job(notebook, source, study, runs) for notebook in chapters]
+    return runs + [_chapter_job(notebook, study, runs) for notebook in chapters]
 
 
 _WEIGHTS = {"dataset": 60.0, "teacher": 120.0, "student": 75.0}
 
 
 def _run_job(name: str, spec: Spec, needs: tuple[Path, ...], study: StudySpec) -> Job:
-    kind = run_name(spec).partition("-")[0]
+    kind = KINDS[type(spec)]
     return Job(
         name=name,
-        # A stamp of its own: the workflow engine deletes outputs of failed jobs, and would take
-        # the run's checkpoint-protecting `done.json` with it.
-        stamp=run_folder(spec) / "stamp",
+        # A stamp of the study's own: the workflow engine deletes outputs before a job and after a
+        # failed one, which must touch neither the run nor another study that shares it.
+        stamp=study_folder(study.name) / "stamps" / run_name(spec),
         log=study_folder(study.name) / "logs" / f"{name}.log",
         needs=needs,
         # The data set is drawn by two processes; the teacher waits for nobody, students run in
@@ -99,7 +111,7 @@ def _run_job(name: str, spec: Spec, needs: tuple[Path, ...], study: StudySpec) -
     )
 
 
-def _chapter_job(notebook: Path, source: str, study: StudySpec, runs: list[Job]) -> Job:
+def _chapter_job(notebook: Path, study: StudySpec, runs: list[Job]) -> Job:
     state = {
         "notebook": notebook_hash(notebook),
         "code": code_hash(),
@@ -114,10 +126,11 @@ def _chapter_job(notebook: Path, source: str, study: StudySpec, runs: list[Job])
         needs=tuple(job.stamp for job in runs),
         weight=20.0,
         notebook=notebook,
+        output=folder / "notebooks" / notebook.name,
     )
 
 
-def write_plan(jobs: list[Job], study: str, path: Path) -> None:
+def write_plan(jobs: list[Job], source: str, path: Path) -> None:
     """Write the jobs as JSON for the workflow engine, which then need not import the library."""
     rows = [
         {
@@ -126,7 +139,7 @@ def write_plan(jobs: list[Job], study: str, path: Path) -> None:
             "needs": [str(stamp) for stamp in job.needs],
             "log": str(job.log),
             "threads": job.threads,
-            "command": shlex.join(job.command(study)),
+            "command": shlex.join(job.command(source)),
         }
         for job in jobs
     ]

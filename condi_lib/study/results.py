@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -75,7 +76,10 @@ class Sweep:
 
 def sampler_of(study: Study, student: str) -> str:
     """The sampler that ranks clips by the score a student's loss trains."""
-    loss = study.spec.losses[student].loss or student
+    if student not in study.spec.losses:
+        known = [*WITHOUT_STUDENT, *study.students]
+        raise ValueError(f"the study has no method {student!r}; choose from {known}")
+    loss = study.spec.losses[student].loss_of(student)
     return _SAMPLER_OF_SCORE[LOSSES[loss].score]
 
 
@@ -163,7 +167,7 @@ def _clip_scores(study: Study, seed: int, split: str, fold: str) -> pd.DataFrame
 
 
 def _true_probability(logits: Tensor, label: NDArray[np.int64]) -> NDArray[np.float32]:
-    return true_class_probability(logits, Tensor(label).long()).numpy()
+    return true_class_probability(logits, torch.from_numpy(label)).numpy()
 
 
 def failure_rows(scores: pd.DataFrame, names: list[str]) -> pd.DataFrame:

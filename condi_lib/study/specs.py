@@ -8,9 +8,12 @@ trained and scored against that teacher.
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
+from condi_lib import paths
 from condi_lib.losses import LOSSES, build_objective
+from condi_lib.models.zoo import check_backbone
 from condi_lib.training import TrainingSettings
 from condi_lib.videos.pantomime import PantomimeSpec
 from condi_lib.videos.preprocess import Preprocess
@@ -31,7 +34,8 @@ class CatalogSource:
         fractions: Or: shares of the splits, drawn at random by class (and by group if given).
         skip_bad: Leave bad files out and list them, instead of stopping.
         seed: Of the random division.
-        content: SHA-256 of the CSV, filled in when the study is read.
+        content: SHA-256 of the CSV, or of the folder's file names and sizes; filled in when the
+            study is read. A study whose ``content`` is given can be read without its videos.
     """
 
     path: str
@@ -66,7 +70,25 @@ class DatasetSpec:
 
     def __post_init__(self) -> None:
         if (self.pantomime is None) == (self.catalog is None):
-            raise ValueError("dataset: give exactly one of `pantomime` and `catalog`")
+            raise ValueError("give exactly one of `pantomime` and `catalog`")
+        if self.pantomime is not None and self.pantomime.clip_frames != self.clip_frames:
+            raise ValueError(
+                f"clip_frames is {self.clip_frames}, but pantomime.clip_frames is "
+                f"{self.pantomime.clip_frames}: its truth is known for such clips only"
+            )
+
+    @property
+    def needs(self) -> tuple["Spec", ...]:
+        """The specs whose runs must be there first: none."""
+        return ()
+
+    @property
+    def split_names(self) -> tuple[str, ...] | None:
+        """Names of the splits; None where only the catalog knows them."""
+        if self.pantomime is not None:
+            return tuple(self.pantomime.splits)
+        named = self.catalog.groups or self.catalog.fractions
+        return None if named is None else tuple(named)
 
 
 @dataclass(frozen=True)
@@ -79,8 +101,9 @@ class NetworkSpec:
         train_splits: Splits to train on.
         val_split: Split on which every epoch is measured; empty: none.
         val_clips: At most so many of its clips are used, evenly spread.
-        weights: Weights to start from (safetensors), relative to the project's root.
-        training: Optimiser, schedule, epochs.
+        weights: Weights to start from (safetensors), relative to the project's root. Runs know
+            them by this name: give other weights another one.
+        training: Optimiser, schedule, epochs; its seed is that of the run.
     """
 
     backbone: str
@@ -90,6 +113,16 @@ class NetworkSpec:
     val_clips: int = 2000
     weights: str | None = None
     training: TrainingSettings = field(default_factory=TrainingSettings)
+
+    def __post_init__(self) -> None:
+        check_backbone(self.backbone, self.options)  # a typing error should not cost an hour
+        if self.training.seed:
+            raise ValueError("training.seed would not be used; give the study's `seeds`")
+
+    @property
+    def used_splits(self) -> tuple[str, ...]:
+        """The splits on which it is trained and measured."""
+        return (*self.train_splits, *filter(None, [self.val_split]))
 
 
 @dataclass(frozen=True)
@@ -120,7 +153,10 @@ class StudentSpec:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        build_objective(self.loss, **self.hyperparameters)  # a typing error should not cost an hour
+        build_objective(self.loss, **self.hyperparameters)
+        wanted = {*self.network.used_splits, *self.score_splits}
+        if missing := sorted(wanted - set(self.teacher.score_splits)):
+            raise ValueError(f"the teacher must score {missing}, on which its student relies")
 
     @property
     def has_confidence(self) -> bool:
@@ -151,3 +187,8 @@ def digest(value: Any) -> str:
 def run_name(spec: Spec) -> str:
     """Name of the run's folder: its kind and the digest of its spec."""
     return f"{KINDS[type(spec)]}-{digest(describe(spec))}"
+
+
+def run_folder(spec: Spec) -> Path:
+    """Where the run of ``spec`` is, or will be."""
+    return paths.runs_dir() / run_name(spec)

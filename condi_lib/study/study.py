@@ -6,7 +6,6 @@ committed tables of the full study and never computes. Nothing else differs.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,15 +16,14 @@ from numpy.typing import NDArray
 
 from condi_lib import paths
 from condi_lib.clip_table import ClipTable, merge_student, read_clip_table, write_clip_table
-from condi_lib.study.config import StudySpec, read_mapping, read_study
-from condi_lib.study.datasets import open_dataset
+from condi_lib.study.config import REFERENCE, TEACHER, StudySpec
+from condi_lib.study.datasets import read_catalog
 from condi_lib.study.ensure import ensure
+from condi_lib.study.networks import SCORES
+from condi_lib.study.params import read_fields, read_study
 from condi_lib.study.specs import digest
 from condi_lib.videos.decode import read_frames
 from condi_lib.videos.pantomime import draw, script
-
-REFERENCE = "reference"
-TEACHER = "teacher"
 
 
 class Store(Protocol):
@@ -47,22 +45,23 @@ class RunStore:
 
     spec: StudySpec
 
-    def _run(self, name: str, seed: int, fold: str) -> Any:
-        if name == TEACHER:
-            return self.spec.teacher_of(seed, fold)
-        return self.spec.student_of(name, seed, fold)
+    def _run(self, name: str, seed: int, fold: str) -> Path:
+        is_teacher = name == TEACHER
+        spec = self.spec
+        run = spec.teacher_of(seed, fold) if is_teacher else spec.student_of(name, seed, fold)
+        return ensure(run, progress=True)
 
     def table(self, name: str, seed: int, fold: str) -> ClipTable:
         """The columns that this network scored."""
-        return read_clip_table(ensure(self._run(name, seed, fold)) / "scores")
+        return read_clip_table(self._run(name, seed, fold) / SCORES)
 
     def history(self, name: str, seed: int, fold: str) -> pd.DataFrame:
         """The network's training history."""
-        return pd.read_csv(ensure(self._run(name, seed, fold)) / "history.csv")
+        return pd.read_csv(self._run(name, seed, fold) / "history.csv")
 
     def videos(self, fold: str) -> pd.DataFrame:
         """The data set's videos."""
-        return pd.read_csv(ensure(self.spec.dataset_of(fold)) / "videos.csv")
+        return pd.read_csv(ensure(self.spec.dataset_of(fold), progress=True) / "videos.csv")
 
 
 @dataclass(frozen=True)
@@ -71,27 +70,31 @@ class FolderStore:
 
     folder: Path
 
-    def _path(self, name: str, seed: int, fold: str, suffix: str) -> Path:
-        path = self.folder / f"{name}{_tail(fold)}-seed{seed}{suffix}"
+    def _path(self, name: str) -> Path:
+        path = self.folder / name
         if not path.exists():
             raise FileNotFoundError(f"{path}: not in the committed reference; run `make reference`")
         return path
 
     def table(self, name: str, seed: int, fold: str) -> ClipTable:
         """The columns that this network scored."""
-        return read_clip_table(self._path(name, seed, fold, ".parquet"))
+        return read_clip_table(self._path(f"{_stem(name, seed, fold)}.parquet"))
 
     def history(self, name: str, seed: int, fold: str) -> pd.DataFrame:
         """The network's training history."""
-        return pd.read_csv(self._path(name, seed, fold, ".csv"))
+        return pd.read_csv(self._path(f"{_stem(name, seed, fold)}.csv"))
 
     def videos(self, fold: str) -> pd.DataFrame:
         """The data set's videos."""
-        return pd.read_csv(self.folder / f"videos{_tail(fold)}.csv")
+        return pd.read_csv(self._path(f"videos{_tail(fold)}.csv"))
 
 
 def _tail(fold: str) -> str:
     return f"-{fold.replace(' ', '_')}" if fold else ""
+
+
+def _stem(name: str, seed: int, fold: str) -> str:
+    return f"{name}{_tail(fold)}-seed{seed}"
 
 
 @dataclass(frozen=True)
@@ -149,11 +152,6 @@ class Study:
         """
         return self.store.videos(fold)
 
-    @cached_property
-    def _dataset(self) -> Any:
-        spec = self.spec.dataset_of(self.spec.fold_names[0])
-        return open_dataset(spec, ensure(spec))
-
     def frames(self, video_id: str, size_px: int = 112) -> NDArray[np.uint8]:
         """All frames of a video, ``[T, H, W, 3]``: decoded, or drawn anew for a pantomime.
 
@@ -162,8 +160,8 @@ class Study:
         """
         pantomime = self.spec.dataset.pantomime
         if pantomime is None:
-            records = {r.video_id: r for r in self._dataset.clips.catalog}
-            return read_frames(records[video_id].path, size_px=(size_px, size_px))
+            root = read_catalog(self.spec.dataset_of(self.spec.fold_names[0])).root
+            return read_frames(root / video_id, size_px=(size_px, size_px))
         split, _, name = video_id.partition("/")
         return draw(script(pantomime, split, int(name.partition("_")[0])), pantomime, size_px)
 
@@ -195,17 +193,20 @@ def export_reference(source: str, folder: Path) -> None:
         study.videos(fold).to_csv(folder / f"videos{_tail(fold)}.csv", index=False)
         for seed in study.seeds:
             for name in (TEACHER, *study.students):
-                stem = f"{name}{_tail(fold)}-seed{seed}"
-                table = study.store.table(name, seed, fold)
-                write_clip_table(_val_and_test(table), folder / f"{stem}.parquet", "float16")
+                stem = _stem(name, seed, fold)
+                table = _judged(study.store.table(name, seed, fold), study.spec)
+                write_clip_table(table, folder / f"{stem}.parquet", "float16")
                 study.store.history(name, seed, fold).to_csv(folder / f"{stem}.csv", index=False)
-    fields = yaml.safe_dump({"study": read_mapping(source)}, sort_keys=False)
-    (folder / "study.yaml").write_text(fields, encoding="utf-8")
+    fields = read_fields(source)
+    if study.spec.dataset.catalog is not None:  # so that it can be read without the videos
+        fields["dataset"]["catalog"]["content"] = study.spec.dataset.catalog.content
+    text = yaml.safe_dump({"study": fields}, sort_keys=False)
+    (folder / "study.yaml").write_text(text, encoding="utf-8")
 
 
-def _val_and_test(table: ClipTable) -> ClipTable:
+def _judged(table: ClipTable, spec: StudySpec) -> ClipTable:
     """Without the training clips, which no chapter needs clip by clip."""
-    rows = table.clips["split"].isin(["val", "test"]).to_numpy()
+    rows = table.clips["split"].isin(spec.judged_splits).to_numpy()
     return ClipTable(
         table.clips[rows].reset_index(drop=True),
         table.classes,

@@ -1,0 +1,121 @@
+"""Train the teachers and students of a study, and run them over its clips."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from condi_lib import paths
+from condi_lib.clip_table import ClipTable, read_clip_table
+from condi_lib.losses import Objective, build_objective
+from condi_lib.models import Student, build_backbone
+from condi_lib.scoring import score_clips
+from condi_lib.study.datasets import Dataset, open_dataset
+from condi_lib.study.specs import KINDS, NetworkSpec, StudentSpec, TeacherSpec, run_folder
+from condi_lib.training import TrainingData, load_weights, train
+
+WEIGHTS = "weights.safetensors"  # as training.train calls them
+SCORES = "scores"
+
+
+def compute_network(
+    spec: TeacherSpec | StudentSpec, folder: Path, workers: int, progress: bool
+) -> None:
+    """Train a network and score the clips of its ``score_splits``, going on where a run stopped.
+
+    Leaves ``weights.safetensors``, ``history.csv`` and ``scores/part-*.parquet`` in ``folder``.
+
+    Raises:
+        ValueError: If a student's teacher has not scored all clips that it trains on.
+    """
+    teacher = spec.teacher if isinstance(spec, StudentSpec) else spec
+    dataset = open_dataset(teacher.dataset, run_folder(teacher.dataset))
+    model = _build(spec, len(dataset.clips.catalog.classes))
+    if (folder / WEIGHTS).exists():  # it was stopped while scoring
+        load_weights(model, folder / WEIGHTS)
+    else:
+        data = _training_data(spec, teacher, dataset)
+        settings = replace(spec.network.training, seed=spec.seed)
+        train(model, _objective(spec), data, settings, folder, workers=workers, progress=progress)
+    score_clips(
+        model,
+        dataset.clips,
+        dataset.clips.rows(spec.score_splits),
+        teacher.preprocess,
+        folder / SCORES,
+        role=KINDS[type(spec)],
+        truth=dataset.truth(spec.score_splits),
+        workers=workers,
+        progress=progress,
+    )
+
+
+def _build(spec: TeacherSpec | StudentSpec, n_classes: int) -> nn.Module:
+    network = spec.network
+    model = build_backbone(network.backbone, n_classes, spec.seed, **network.options)
+    if network.weights is not None:
+        model = load_weights(model, paths.project_root() / network.weights)
+    if isinstance(spec, TeacherSpec) or not spec.has_confidence:
+        return model
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(spec.seed + 1)
+        return Student(model)
+
+
+def _objective(spec: TeacherSpec | StudentSpec) -> Objective:
+    if isinstance(spec, TeacherSpec):
+        return build_objective("classification")
+    return build_objective(spec.loss, **spec.hyperparameters)
+
+
+def _training_data(
+    spec: TeacherSpec | StudentSpec, teacher: TeacherSpec, dataset: Dataset
+) -> TrainingData:
+    rows = dataset.clips.rows(spec.network.train_splits)
+    val_rows = _val_rows(spec.network, dataset)
+    logits = None
+    if isinstance(spec, StudentSpec):
+        logits = logits_by_row(dataset, read_clip_table(run_folder(teacher) / SCORES))
+        _check_scored(logits, np.concatenate([rows, val_rows]), run_folder(teacher))
+    labels = torch.tensor(dataset.clips.table()["label"].to_numpy())
+    return TrainingData(dataset.clips, rows, labels, teacher.preprocess, logits, val_rows)
+
+
+def _val_rows(network: NetworkSpec, dataset: Dataset) -> NDArray[np.int64]:
+    """Clips on which every epoch is measured: at most ``val_clips``, evenly spread."""
+    if not network.val_split:
+        return np.empty(0, np.int64)
+    rows = dataset.clips.rows([network.val_split])
+    if len(rows) <= network.val_clips:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, network.val_clips).round().astype(int)]
+
+
+def logits_by_row(dataset: Dataset, table: ClipTable) -> Tensor:
+    """The teacher's logits at every clip's number, float32 ``[R, C]``; NaN where not scored.
+
+    Raises:
+        ValueError: If the table has a clip that the data set lacks.
+    """
+    keys = ["video_id", "clip_index"]
+    numbers = dataset.clips.table()[keys].reset_index(names="row")
+    joined = table.clips[keys].merge(numbers, on=keys, how="left", validate="one_to_one")
+    if (unknown := joined["row"].isna()).any():
+        video_id, clip_index = joined.loc[unknown, keys].iloc[0]
+        raise ValueError(f"the teacher scored clip {clip_index} of {video_id}, which is not there")
+    logits = torch.full((len(dataset.clips), len(table.classes)), float("nan"))
+    logits[torch.from_numpy(joined["row"].to_numpy(np.int64, copy=True))] = table.teacher_logits
+    return logits
+
+
+def _check_scored(logits: Tensor, rows: NDArray[np.int64], teacher: Path) -> None:
+    """Refuse clips without teacher logits, which training would turn into a NaN loss."""
+    without = int(logits[torch.from_numpy(rows)].isnan().any(dim=1).sum())
+    if without:
+        raise ValueError(
+            f"{without} of {len(rows)} clips that the student trains or is measured on have no "
+            f"teacher logits; the teacher's run {teacher} does not fit the data set: delete it"
+        )

@@ -1,0 +1,169 @@
+"""Read a study's params file strictly: what is not understood is refused, never ignored or bent.
+
+The file is a notebook's parameters: ``papermill 02_….ipynb out.ipynb -f notebooks/params/ucf.yaml``
+passes its one key ``study``, a mapping described by :class:`~condi_lib.study.config.StudySpec`.
+"""
+
+import hashlib
+from collections.abc import Hashable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import cattrs
+import yaml
+from cattrs import transform_error
+
+from condi_lib import paths
+from condi_lib.study.config import StudySpec
+from condi_lib.study.specs import CatalogSource
+
+Fields = dict[str, Any]
+
+
+def read_study(source: str | Path | Mapping[str, Any]) -> StudySpec:
+    """Read a study from a params file, by name or path, or from the mapping it holds.
+
+    ``extends: NAME`` takes over another file's fields, except those that are given anew; null
+    takes one out. Your own videos must be there: their table becomes part of the study.
+
+    Raises:
+        ValueError: If there is no such file, it is not YAML, or a field is unknown, missing or of
+            the wrong kind; names the file and each field.
+    """
+    where = "parameters" if isinstance(source, Mapping) else str(params_path(source))
+    study = _structure(read_fields(source), where)
+    if study.dataset.catalog is None:
+        return study
+    catalog = _fingerprinted(study.dataset.catalog, where)
+    return replace(study, dataset=replace(study.dataset, catalog=catalog))
+
+
+def read_fields(source: str | Path | Mapping[str, Any]) -> Fields:
+    """The study's fields as plain values, with those of the files that it extends."""
+    fields = dict(source) if isinstance(source, Mapping) else _load(params_path(source))
+    seen = [] if isinstance(source, Mapping) else [params_path(source)]
+    while (base := fields.pop("extends", None)) is not None:
+        seen.append(params_path(base, beside=seen[-1] if seen else None))
+        if seen[-1] in seen[:-1]:
+            raise ValueError(f"{seen[-1]}: extends itself, by way of {seen[-2]}")
+        fields = _merged(_load(seen[-1]), fields)
+    return fields
+
+
+def params_path(source: str | Path, beside: Path | None = None) -> Path:
+    """The params file called ``source``, or at that path if it ends in ``.yaml``; absolute.
+
+    Args:
+        source: Name or path.
+        beside: File beside which a relative path starts; default the current folder.
+    """
+    if not str(source).endswith(".yaml"):
+        return paths.notebooks_dir() / "params" / f"{source}.yaml"
+    return Path(beside.parent / source if beside else source).expanduser().resolve()
+
+
+def _merged(base: Fields, fields: Fields) -> Fields:
+    merged = dict(base)
+    for key, value in fields.items():
+        both = isinstance(value, dict) and isinstance(base.get(key), dict)
+        merged[key] = _merged(base[key], value) if both else value
+    return {key: value for key, value in merged.items() if value is not None}
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that stands twice in one mapping, of which YAML would keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """The mapping at ``node``."""
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        if twice := [key for index, key in enumerate(keys) if key in keys[:index]]:
+            raise yaml.YAMLError(f"{twice[0]!r} is given twice{node.start_mark}")
+        return super().construct_mapping(node, deep)
+
+
+def _load(path: Path) -> Fields:
+    if not path.exists():
+        known = sorted(p.stem for p in (paths.notebooks_dir() / "params").glob("*.yaml"))
+        raise ValueError(f"{path}: no such params file; give a path, or one of the names {known}")
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(content, dict) or not isinstance(content.get("study"), dict):
+        raise ValueError(f"{path}: needs one key `study` with the study's fields below it")
+    if others := sorted(set(content) - {"study"}):
+        raise ValueError(f"{path}: {others} beside `study` would be ignored; move them below it")
+    return content["study"]
+
+
+def _structure(fields: Fields, where: str) -> StudySpec:
+    try:
+        return _converter().structure(fields, StudySpec)
+    except cattrs.BaseValidationError as error:
+        found = transform_error(error, "study", _explain)
+        problems = [": ".join(problem.rpartition(" @ ")[::-2]) for problem in found]
+        raise ValueError(f"{where}: " + "; ".join(problems)) from error
+
+
+def _converter() -> cattrs.Converter:
+    converter = cattrs.Converter(forbid_extra_keys=True)
+
+    def structure_tuple(value: Any, kind: Any) -> tuple:
+        item, *others = get_args(kind)
+        if not isinstance(value, list | tuple):  # a text is no list of letters
+            raise ValueError(f"must be a list, not {value!r}")
+        if others[-1:] != [...] and len(value) != 1 + len(others):
+            raise ValueError(f"must be a list of {1 + len(others)}, not {value!r}")
+        return tuple(converter.structure(list(value), list[item]))
+
+    for kind in (int, float, bool, str):
+        converter.register_structure_hook(kind, _strict)
+    converter.register_structure_hook(float | bool, _strict_union)
+    converter.register_structure_hook(int | float | str, _strict_union)
+    converter.register_structure_hook_func(lambda kind: get_origin(kind) is tuple, structure_tuple)
+    return converter
+
+
+def _strict(value: Any, kind: type) -> Any:
+    """Refuse what a silent conversion would bend: 2.5 to 2, "no" to True."""
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        hint = "; YAML reads 1e-3 as a text: write 1.0e-3" if kind is float else ""
+        raise ValueError(f"must be {kind.__name__}, not {value!r}{hint}")
+    return value
+
+
+def _strict_union(value: Any, kind: Any) -> Any:
+    kinds = get_args(kind)
+    return value if type(value) in kinds else _strict(value, kinds[0])
+
+
+def _explain(error: BaseException, kind: type | None) -> str:
+    """What is wrong with a field, in the words of whoever refused it."""
+    if isinstance(error, cattrs.ForbiddenExtraKeysError):
+        known = sorted(error.cl.__dataclass_fields__)
+        return f"has no field {sorted(error.extra_fields)}; it has {known}"
+    if isinstance(error, KeyError):
+        return "is missing"
+    if isinstance(error, ValueError):
+        return str(error)
+    return f"must be a mapping ({error})"
+
+
+def _fingerprinted(source: CatalogSource, where: str) -> CatalogSource:
+    """With the hash of its table: changed labels are another data set."""
+    if source.content:
+        return source
+    path = paths.project_root() / source.path
+    if not path.exists():
+        raise ValueError(
+            f"{where}: study.dataset.catalog.path: {path} does not exist; put your videos and "
+            f"their table (file,{source.label_column}[,split]) there, or correct the path"
+        )
+    if path.is_file():
+        return replace(source, content=hashlib.sha256(path.read_bytes()).hexdigest())
+    files = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
+    listed = "\n".join(f"{p.relative_to(path).as_posix()} {p.stat().st_size}" for p in files)
+    return replace(source, content=hashlib.sha256(listed.encode()).hexdigest())
