@@ -167,7 +167,7 @@ def _clip_scores(study: Study, seed: int, split: str, fold: str) -> pd.DataFrame
 
 
 def _true_probability(logits: Tensor, label: NDArray[np.int64]) -> NDArray[np.float32]:
-    return true_class_probability(logits, torch.from_numpy(label)).numpy()
+    return true_class_probability(logits, torch.tensor(label)).numpy()
 
 
 def failure_rows(scores: pd.DataFrame, names: list[str]) -> pd.DataFrame:

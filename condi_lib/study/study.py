@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
+import torch
 import yaml
 from numpy.typing import NDArray
 
@@ -206,9 +207,10 @@ def export_reference(source: str, folder: Path) -> None:
 
 def _judged(table: ClipTable, spec: StudySpec) -> ClipTable:
     """Without the training clips, which no chapter needs clip by clip."""
-    rows = table.clips["split"].isin(spec.judged_splits).to_numpy()
+    judged = table.clips["split"].isin(spec.judged_splits)
+    rows = torch.tensor(np.flatnonzero(judged))
     return ClipTable(
-        table.clips[rows].reset_index(drop=True),
+        table.clips[judged].reset_index(drop=True),
         table.classes,
         None if table.teacher_logits is None else table.teacher_logits[rows],
         None if table.student_logits is None else table.student_logits[rows],
