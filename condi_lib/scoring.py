@@ -46,7 +46,7 @@ def score_clips(
         clips: All clips of the data set.
         rows: Numbers of the clips to score, ascending; whole videos.
         preprocess: As in training; used without augmentation.
-        folder: Where the parts go; made if missing.
+        folder: Where the parts go; made if missing. It belongs to this one model.
         role: Which column the logits go to, ``teacher_logits`` or ``student_logits``.
         truth: Optional columns ``video_id, clip_index, truth`` to store beside.
         clips_per_part: About how many clips a part holds; a video is never divided.
@@ -59,29 +59,56 @@ def score_clips(
         The table of all parts, also those that were there before.
 
     Raises:
-        ValueError: If there are no clips, or the model's output is not ``[B, C]`` for C classes.
+        ValueError: If there are no clips or not all of a video, ``folder`` holds parts of other
+            clips, or the model's output is not ``[B, C]`` for C classes.
     """
-    if not len(rows):
-        raise ValueError("no clips to score: the chosen splits have no videos")
+    table = _with_truth(_chosen(clips.table(), rows), truth)
+    parts = {
+        folder / f"part-{number:05d}.parquet": part
+        for number, part in enumerate(_parts(table["video_id"].to_numpy(), clips_per_part))
+    }
+    _check_existing(folder, parts, table)
     target = pick_device(device)
     model = model.to(target, memory_format=torch.channels_last_3d).eval()
-    table = _with_truth(clips.table().iloc[rows], truth)
     folder.mkdir(parents=True, exist_ok=True)
+    classes = clips.catalog.classes
     bar = tqdm(total=len(rows), desc=f"scoring ({role})", unit="clip", disable=not progress)
     with bar:
-        for number, part in enumerate(_parts(table["video_id"].to_numpy(), clips_per_part)):
-            path = folder / f"part-{number:05d}.parquet"
-            if not path.exists():
-                batches = _batches(rows[part], batch_size)
-                pixels = clips.batches(batches, workers)
-                outputs = [
-                    _forward(model, preprocess(batch).to(target), len(clips.catalog.classes))
-                    for batch in pixels
-                ]
-                scored = _as_table(table.iloc[part], outputs, clips.catalog.classes, role)
-                write_clip_table(scored, path)
-            bar.update(part.stop - part.start)
+        for path, part in parts.items():
+            if path.exists():
+                bar.update(part.stop - part.start)
+                continue
+            outputs = []
+            for batch in clips.batches(_batches(rows[part], batch_size), workers):
+                outputs.append(_forward(model, preprocess(batch.to(target)), len(classes)))
+                bar.update(len(batch))
+            write_clip_table(_as_table(table.iloc[part], outputs, classes, role), path)
     return read_clip_table(folder)
+
+
+def _chosen(table: pd.DataFrame, rows: NDArray[np.int64]) -> pd.DataFrame:
+    """The rows of the clips to score, which must be whole videos in order."""
+    if not len(rows):
+        raise ValueError("no clips to score: the chosen splits have no videos")
+    chosen = table.iloc[rows]
+    whole = table["video_id"].isin(chosen["video_id"].unique())
+    if not np.array_equal(np.flatnonzero(whole), rows):
+        raise ValueError(
+            "rows must be ascending and hold every clip of their videos: use ClipSet.rows"
+        )
+    return chosen
+
+
+def _check_existing(folder: Path, parts: dict[Path, slice], table: pd.DataFrame) -> None:
+    """Parts that are there must be ours; whether the same model made them cannot be known."""
+    for path in sorted(folder.glob("part-*.parquet")):
+        keys = ["video_id", "clip_index"]
+        ours = table.iloc[parts[path]][keys].to_numpy() if path in parts else None
+        if ours is None or not np.array_equal(pd.read_parquet(path, columns=keys).to_numpy(), ours):
+            raise ValueError(
+                f"{path}: holds other clips than this scoring would put there; delete the folder "
+                "or score into another one"
+            )
 
 
 def _with_truth(table: pd.DataFrame, truth: pd.DataFrame | None) -> pd.DataFrame:

@@ -1,18 +1,13 @@
 """The one training loop, for teachers and students alike.
 
-``schedule`` says how learning rates change, ``checkpoint`` how a run survives being killed,
-``loop`` trains.
+``settings`` says how and on what, ``schedule`` how learning rates change, ``optimizer`` which
+parameters they drive, ``checkpoint`` how a run survives being killed, ``loop`` trains.
 """
 
 from condi_lib.training.checkpoint import Checkpoint, load_weights, save_weights
-from condi_lib.training.loop import (
-    TrainingData,
-    TrainingDiverged,
-    TrainingSettings,
-    pick_device,
-    train,
-)
+from condi_lib.training.loop import TrainingDiverged, pick_device, train
 from condi_lib.training.schedule import SCHEDULES, Schedule
+from condi_lib.training.settings import TrainingData, TrainingSettings
 
 __all__ = [
     "SCHEDULES",

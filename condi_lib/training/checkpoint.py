@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -21,7 +22,7 @@ class Checkpoint:
     """Where a run stands, apart from its tensors.
 
     Attributes:
-        settings: Digest of what is being trained; another digest is never resumed.
+        settings: Fingerprint of what is being trained; another digest is never resumed.
         epoch: Epoch to go on with, from 0.
         step: Step within that epoch to go on with, from 0.
         sums: Running sums of the loss parts over the epoch's finished steps.
@@ -57,29 +58,46 @@ class Checkpoint:
             ValueError: If the file is not a checkpoint, or one of another run.
         """
         tensors, metadata = _load(path)
-        if "checkpoint" not in metadata:
-            raise ValueError(f"{path}: holds no checkpoint; delete it to start afresh")
-        checkpoint = cls(**json.loads(metadata["checkpoint"]))
+        try:
+            checkpoint = cls(**json.loads(metadata["checkpoint"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"{path}: holds no checkpoint of this version; delete it to start afresh"
+            ) from error
         if checkpoint.settings != settings:
             raise ValueError(
                 f"{path}: is a checkpoint of another run (settings {checkpoint.settings}, "
                 f"here {settings}); delete it or train into another folder"
             )
-        weights = {k.removeprefix("model."): v for k, v in tensors.items() if k[:6] == "model."}
-        model.load_state_dict(weights)
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, value in tensors.items():
-            if key.startswith("optimizer."):
-                _, index, name = key.split(".", 2)
-                state.setdefault(int(index), {})[name] = value
-        groups = optimizer.state_dict()["param_groups"]
-        optimizer.load_state_dict({"state": state, "param_groups": groups})
+        model.load_state_dict(_below("model.", tensors))
+        _restore_optimizer(optimizer, _below("optimizer.", tensors))
         return checkpoint
 
 
-def save_weights(model: nn.Module, path: Path) -> None:
-    """Write a model's weights as safetensors, by atomic rename."""
-    _save(model.state_dict(), path, {})
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        index, name = key.split(".", 1)
+        # In the memory format of its parameter, as if never saved: another one may round otherwise.
+        held = torch.empty_like(parameters[int(index)]).copy_(value)
+        state.setdefault(int(index), {})[name] = held
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def save_weights(model: nn.Module, path: Path, run: str = "") -> None:
+    """Write a model's weights as safetensors, by atomic rename; ``run`` says whose they are."""
+    _save(model.state_dict(), path, {"run": run})
+
+
+def run_of_weights(path: Path) -> str:
+    """The ``run`` that :func:`save_weights` was given; empty where none is known."""
+    return _load(path)[1].get("run", "")
 
 
 def load_weights(model: nn.Module, path: Path) -> nn.Module:
@@ -110,4 +128,6 @@ def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with safe_open(path, framework="pt") as file:
             return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path}: cannot be read as safetensors: {error}") from error
+        raise ValueError(
+            f"{path}: cannot be read as safetensors: {error}; delete it if it is not yours"
+        ) from error

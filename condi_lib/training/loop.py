@@ -5,12 +5,9 @@ killed anywhere and started again ends with the same weights, bit for bit, as on
 (same machine, same number of threads).
 """
 
-import hashlib
-import json
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -22,67 +19,16 @@ from tqdm import tqdm
 
 from condi_lib.losses import LossInputs, Objective, down_sample_majority
 from condi_lib.models.student import StudentOutput
-from condi_lib.training.checkpoint import Checkpoint, save_weights
-from condi_lib.training.schedule import Schedule
+from condi_lib.training.checkpoint import Checkpoint, load_weights, run_of_weights, save_weights
+from condi_lib.training.optimizer import branch_optimizer
+from condi_lib.training.settings import TrainingData, TrainingSettings, fingerprint
 from condi_lib.training.validation import validate
-from condi_lib.videos.loader import ClipSet
-from condi_lib.videos.preprocess import Preprocess
+
+WEIGHTS, CHECKPOINT, HISTORY = "weights.safetensors", "checkpoint.safetensors", "history.csv"
 
 
 class TrainingDiverged(RuntimeError):
-    """The loss became NaN or infinite."""
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """How to train: stochastic gradient descent with Nesterov momentum.
-
-    Attributes:
-        epochs: Passes over the training clips.
-        batch_size: Clips per step; the last, smaller batch of an epoch is dropped.
-        lr: Peak learning rate of backbone and class head.
-        confidence_lr: Peak learning rate of the confidence head; None: the same.
-        schedule: Of backbone and class head.
-        confidence_schedule: Of the confidence head; None: the same.
-        momentum: Of SGD.
-        weight_decay: Of SGD.
-        clip_norm: Largest L2 norm of all gradients together; 0 switches clipping off.
-        checkpoint_steps: Also save within epochs, every so many steps; 0: at epoch ends only.
-        seed: Decides order, augmentation and whatever else is drawn.
-    """
-
-    epochs: int = 8
-    batch_size: int = 32
-    lr: float = 0.08
-    confidence_lr: float | None = None
-    schedule: Schedule = field(default_factory=Schedule)
-    confidence_schedule: Schedule | None = None
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    clip_norm: float = 2.0
-    checkpoint_steps: int = 0
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """What to train on: clips by number, their labels and what the teacher says of them.
-
-    Attributes:
-        clips: All clips.
-        rows: Numbers of the clips to train on, int64 ``[n]``.
-        labels: Class of every clip of ``clips``, int64 ``[R]``.
-        preprocess: Decoded clips to network input.
-        teacher_logits: float32 ``[R, C]``, or None where the objective needs none.
-        val_rows: Clips on which each epoch is measured, int64 ``[m]``; may be empty.
-    """
-
-    clips: ClipSet
-    rows: NDArray[np.int64]
-    labels: Tensor
-    preprocess: Preprocess
-    teacher_logits: Tensor | None
-    val_rows: NDArray[np.int64]
+    """The loss or its gradient became NaN or infinite."""
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -104,11 +50,13 @@ def train(
 ) -> nn.Module:
     """Train ``model`` and leave ``weights.safetensors`` and ``history.csv`` in ``folder``.
 
-    A checkpoint found in ``folder`` is resumed. fp32 on the CPU (bf16 training of Conv3d is broken
-    there, see data/README.md); automatic mixed precision on CUDA.
+    A checkpoint found in ``folder`` is resumed, and finished weights are loaded. fp32 on the CPU
+    (bf16 training of Conv3d is broken there, see data/README.md); automatic mixed precision on
+    CUDA.
 
     Args:
-        model: From clips ``[B, 3, T, H, W]`` to logits ``[B, C]`` or a ``StudentOutput``.
+        model: From clips ``[B, 3, T, H, W]`` to logits ``[B, C]`` or a ``StudentOutput``; to
+            resume, pass it with the same initial weights again.
         objective: The loss.
         data: Clips, labels, teacher logits.
         settings: Optimiser, schedule, seed.
@@ -121,11 +69,18 @@ def train(
         The trained model, in eval mode.
 
     Raises:
-        TrainingDiverged: If the loss becomes NaN or infinite; names epoch, step and checkpoint.
+        TrainingDiverged: If loss or gradient become NaN or infinite; names epoch, step and
+            checkpoint.
         ValueError: If the data and the objective do not fit, or ``folder`` holds another run.
     """
-    _check(objective, data, settings)
-    run = _Run(model, objective, data, settings, folder, pick_device(device), workers)
+    if objective.needs_teacher and data.teacher_logits is None:
+        raise ValueError(f"loss {objective.name!r} needs teacher logits: score the clips first")
+    weights, digest = folder / WEIGHTS, fingerprint(model, objective, data, settings)
+    if weights.exists():
+        model = _finished(model, weights, digest).to(pick_device(device))
+        _clear(folder)
+        return model.eval()
+    run = _Run(model, objective, data, settings, folder, pick_device(device), workers, digest)
     bar = tqdm(total=settings.epochs * run.steps_per_epoch, unit="step", disable=not progress)
     with _deterministic(), torch.random.fork_rng(_cuda_indices(run.device)), bar:
         bar.update(run.at.epoch * run.steps_per_epoch + run.at.step)
@@ -134,8 +89,8 @@ def train(
                 bar.set_description(f"{objective.name} {parts['loss']:.3f}")
                 bar.update()
             run.finish_epoch()
-    save_weights(model, folder / "weights.safetensors")
-    run.checkpoint_path.unlink(missing_ok=True)
+    save_weights(model, weights, run=digest)
+    _clear(folder)
     return model.eval()
 
 
@@ -149,13 +104,20 @@ def _deterministic() -> Iterator[None]:
         yield
 
 
-def _check(objective: Objective, data: TrainingData, settings: TrainingSettings) -> None:
-    if objective.needs_teacher and data.teacher_logits is None:
-        raise ValueError(f"loss {objective.name!r} needs teacher logits: score the clips first")
-    if len(data.rows) < settings.batch_size:
+def _finished(model: nn.Module, weights: Path, digest: str) -> nn.Module:
+    if (run := run_of_weights(weights)) != digest:
         raise ValueError(
-            f"{len(data.rows)} training clips do not fill one batch of {settings.batch_size}"
+            f"{weights}: are the weights of another run ({run}, here {digest}); delete them or "
+            "train into another folder"
         )
+    return load_weights(model, weights)
+
+
+def _clear(folder: Path) -> None:
+    """Remove what a finished run needs no more, and what killed ones left half-written."""
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+    for part in folder.glob("*.safetensors.*.part"):
+        part.unlink()
 
 
 class _Run:
@@ -170,25 +132,23 @@ class _Run:
         folder: Path,
         device: torch.device,
         workers: int,
+        digest: str,
     ) -> None:
         self.model = model.to(device, memory_format=torch.channels_last_3d)
         self.objective, self.data, self.settings = objective, data, settings
         self.folder, self.device, self.workers = folder, device, workers
-        self.steps_per_epoch = len(self._epoch_rows(0)) // settings.batch_size
-        self.optimizer = _optimizer(model, settings)
+        self.steps_per_epoch = self._count_steps()
+        self.optimizer = branch_optimizer(model, settings)
         self.amp = device.type == "cuda"
         self.amp_dtype = (
             torch.bfloat16 if self.amp and torch.cuda.is_bf16_supported() else torch.float16
         )
         scaling = self.amp and self.amp_dtype == torch.float16
         self.scaler = torch.amp.GradScaler(device.type, enabled=scaling)
-        self.checkpoint_path = folder / "checkpoint.safetensors"
-        self.at = self._resume()
+        self.checkpoint_path = folder / CHECKPOINT
+        self.at = self._resume(digest)
 
-    def _resume(self) -> Checkpoint:
-        described = asdict(self.settings) | self.objective.hyperparameters
-        described |= {"objective": self.objective.name, "n": len(self.data.rows)}
-        digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:12]
+    def _resume(self, digest: str) -> Checkpoint:
         if not self.checkpoint_path.exists():
             return Checkpoint(digest)
         at = Checkpoint.load(self.checkpoint_path, digest, self.model, self.optimizer)
@@ -202,17 +162,23 @@ class _Run:
         self.at.scaler = self.scaler.state_dict()
         self.at.save(self.checkpoint_path, self.model, self.optimizer)
 
+    def _count_steps(self) -> int:
+        n_clips, size = len(self._epoch_rows(0)), self.settings.batch_size
+        if n_clips < size:
+            balanced = " balanced" if self.objective.down_sample_majority else ""
+            raise ValueError(
+                f"{n_clips}{balanced} training clips do not fill one batch of {size}: choose a "
+                "smaller batch_size"
+            )
+        return n_clips // size
+
     def _epoch_rows(self, epoch: int) -> NDArray[np.int64]:
         """The clips of one epoch, shuffled; as many right as wrong ones where the loss wants it."""
         generator = _generator(self.settings.seed, epoch)
         rows = torch.from_numpy(self.data.rows)
         if self.objective.down_sample_majority:
-            rows = rows[down_sample_majority(self._teacher_correct(), generator)]
+            rows = rows[down_sample_majority(self.data.teacher_correct(), generator)]
         return rows[torch.randperm(len(rows), generator=generator)].numpy()
-
-    def _teacher_correct(self) -> Tensor:
-        rows = torch.from_numpy(self.data.rows)
-        return self.data.teacher_logits[rows].argmax(dim=1) == self.data.labels[rows]
 
     def steps(self) -> Iterator[dict[str, float]]:
         """Take the steps that are left of the current epoch."""
@@ -233,20 +199,22 @@ class _Run:
         at, settings = self.at, self.settings
         generator = _generator(settings.seed, at.epoch, at.step)
         torch.manual_seed(generator.initial_seed())  # dropout, if the model has any
-        self._set_learning_rates()
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._learning_rate(group, at.step)
         self.model.train()
-        inputs = self.data.preprocess(batch, generator).to(self.device, non_blocking=True)
+        inputs = self.data.preprocess(batch.to(self.device), generator)
         with torch.autocast(self.device.type, self.amp_dtype, enabled=self.amp):
             output = self.model(inputs)
         parts = self.objective(self._loss_inputs(output, rows, generator))
         values = {name: float(part.detach()) for name, part in parts.items()}
-        if not all(math.isfinite(value) for value in values.values()):
-            raise TrainingDiverged(self._divergence(values))
+        self._refuse_divergence(values)
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(parts["loss"]).backward()
-        if settings.clip_norm:
-            self.scaler.unscale_(self.optimizer)
-            nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip_norm)
+        self.scaler.unscale_(self.optimizer)
+        most = settings.clip_norm or math.inf
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), most)
+        if not self.scaler.is_enabled():  # which leaves out steps whose gradient overflows
+            self._refuse_divergence(values | {"gradient norm": float(norm)})
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.objective.after_step(parts)
@@ -255,7 +223,8 @@ class _Run:
     def _loss_inputs(
         self, output: Tensor | StudentOutput, rows: NDArray[np.int64], generator: torch.Generator
     ) -> LossInputs:
-        class_logits, confidence_logit = output if isinstance(output, tuple) else (output, None)
+        student = isinstance(output, StudentOutput)
+        class_logits, confidence_logit = output if student else (output, None)
         teacher = self.data.teacher_logits
         return LossInputs(
             class_logits=class_logits.float(),
@@ -265,17 +234,19 @@ class _Run:
             generator=generator,
         )
 
-    def _set_learning_rates(self) -> None:
+    def _learning_rate(self, group: dict, step: int) -> float:
+        """The rate of a group of parameters at a step of the current epoch."""
         n_steps = self.settings.epochs * self.steps_per_epoch
-        step = self.at.epoch * self.steps_per_epoch + self.at.step
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["peak"] * group["schedule"].factor(step, n_steps, self.at.epoch)
+        done = self.at.epoch * self.steps_per_epoch + step
+        return group["peak"] * group["schedule"].factor(done, n_steps, self.at.epoch)
 
-    def _divergence(self, values: dict[str, float]) -> str:
+    def _refuse_divergence(self, values: dict[str, float]) -> None:
+        if all(math.isfinite(value) for value in values.values()):
+            return
         saved = self.checkpoint_path
         last = f"the last checkpoint is {saved}" if saved.exists() else "there is no checkpoint yet"
         shown = ", ".join(f"{name} {value:g}" for name, value in values.items())
-        return (
+        raise TrainingDiverged(
             f"loss {self.objective.name!r} is not finite at epoch {self.at.epoch + 1}, "
             f"step {self.at.step + 1} ({shown}); {last}. Try a lower learning rate "
             f"(lr is {self.settings.lr:g}) or a smaller clip_norm."
@@ -287,15 +258,17 @@ class _Run:
         row: dict[str, float] = {"epoch": at.epoch + 1}
         row |= {f"train_{name}": total / at.step for name, total in at.sums.items()}
         if self.data.teacher_logits is not None:
-            row["train_teacher_correct"] = float(self._teacher_correct().float().mean())
-        lrs = {group["name"]: group["lr"] for group in self.optimizer.param_groups}
+            row["train_teacher_correct"] = float(self.data.teacher_correct().float().mean())
+        # Not as the optimizer holds them: a run resumed here has not taken a step yet.
+        groups = self.optimizer.param_groups
+        lrs = {group["name"]: self._learning_rate(group, at.step - 1) for group in groups}
         row |= {"lr": lrs["backbone"], "confidence_lr": lrs.get("confidence", math.nan)}
         if len(self.data.val_rows):
             row |= validate(self.model, self._val_batches(), self._val_loss_inputs, self.objective)
         at.history.append(row)
         at.epoch, at.step, at.sums = at.epoch + 1, 0, {}
-        self._save()
-        _write_history(self.folder / "history.csv", at.history)
+        _write_history(self.folder / HISTORY, at.history)
+        self._save()  # last: what a kill before it leaves undone is done again
 
     def _val_batches(self) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
         rows, size = self.data.val_rows, 2 * self.settings.batch_size
@@ -303,7 +276,7 @@ class _Run:
         for batch_rows, batch in zip(
             batches, self.data.clips.batches(batches, self.workers), strict=True
         ):
-            yield batch_rows, self.data.preprocess(batch).to(self.device)
+            yield batch_rows, self.data.preprocess(batch.to(self.device))
 
     def _val_loss_inputs(self, output: Tensor | StudentOutput, rows: NDArray) -> LossInputs:
         return self._loss_inputs(output, rows, _generator(self.settings.seed, 0, len(rows)))
@@ -313,30 +286,6 @@ def _generator(*key: int) -> torch.Generator:
     """A generator of its own for each (seed, epoch[, step])."""
     state = np.random.SeedSequence(key).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(state >> 1))
-
-
-def _optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.SGD:
-    """SGD with one group of parameters per branch, each with its peak rate and schedule."""
-    confidence, backbone = [], []
-    for name, parameter in model.named_parameters():
-        (confidence if name.startswith("confidence_head.") else backbone).append(parameter)
-    confidence_lr = settings.lr if settings.confidence_lr is None else settings.confidence_lr
-    branches = [
-        ("backbone", backbone, settings.lr, settings.schedule),
-        ("confidence", confidence, confidence_lr, settings.confidence_schedule),
-    ]
-    groups = [
-        {"params": params, "name": name, "peak": peak, "schedule": schedule or settings.schedule}
-        for name, params, peak, schedule in branches
-        if params
-    ]
-    return torch.optim.SGD(
-        groups,
-        lr=settings.lr,
-        momentum=settings.momentum,
-        nesterov=settings.momentum > 0,
-        weight_decay=settings.weight_decay,
-    )
 
 
 def _write_history(path: Path, history: list[dict[str, float]]) -> None:

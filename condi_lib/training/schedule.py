@@ -16,6 +16,15 @@ class Schedule:
     * ``decay``: multiply by ``gamma`` after every ``every`` epochs. The paper (sec. IV) divides by
       1.25 each epoch (gamma .8, every 1), the confidence branch by 5 each epoch (gamma .2); the
       thesis (sec. 4.1) divides by 10 every 15 epochs, the confidence branch every epoch.
+
+    Attributes:
+        kind: One of the three.
+        warmup: Share of the steps in which ``one_cycle`` rises, in [0, 1).
+        gamma: Factor of ``decay``, in (0, 1].
+        every: Epochs between two decays.
+
+    Raises:
+        ValueError: If a field is out of range.
     """
 
     kind: str = "one_cycle"
@@ -26,9 +35,9 @@ class Schedule:
     def __post_init__(self) -> None:
         if self.kind not in SCHEDULES:
             raise ValueError(f"schedule {self.kind!r} is unknown; choose from {SCHEDULES}")
-        if not 0 <= self.warmup < 1 or self.gamma <= 0 or self.every < 1:
+        if not 0 <= self.warmup < 1 or not 0 < self.gamma <= 1 or self.every < 1:
             raise ValueError(
-                f"need 0 <= warmup < 1, gamma > 0 and every >= 1, got warmup {self.warmup}, "
+                f"need 0 <= warmup < 1, 0 < gamma <= 1 and every >= 1, got warmup {self.warmup}, "
                 f"gamma {self.gamma}, every {self.every}"
             )
 
@@ -41,7 +50,7 @@ class Schedule:
         peak = self.warmup * (n_steps - 1)
         if step < peak:
             return _cosine(1 / 25, 1.0, step / peak)
-        return _cosine(1.0, 1e-4, (step - peak) / max(n_steps - 1 - peak, 1))
+        return _cosine(1.0, 1e-4, (step - peak) / ((n_steps - 1 - peak) or 1))
 
 
 def _cosine(start: float, end: float, progress: float) -> float:

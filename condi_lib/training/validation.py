@@ -50,5 +50,5 @@ def _confidence_numbers(confidence: Tensor, correct: Tensor) -> dict[str, float]
         "val_auroc": auroc(confidence.numpy(), correct.numpy()) if both_kinds else float("nan"),
         "val_false_positive_rate": float((wrong > 0.5).float().mean()),
         "val_confidence_mean": float(confidence.mean()),
-        "val_confidence_std": float(confidence.std()),
+        "val_confidence_std": float(confidence.std(correction=0)),
     }

@@ -5,9 +5,11 @@ its pixels: those come in batches, from worker processes that decode (large sets
 file that every process maps (small sets). Memory holds a batch, never a dataset.
 """
 
+import hashlib
+import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,7 +28,7 @@ from condi_lib.videos.decode import VideoError, VideoReader
 Size = tuple[int, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ClipSet(Dataset):
     """All clips of a catalog's videos, numbered video by video in the catalog's order.
 
@@ -36,6 +38,9 @@ class ClipSet(Dataset):
         size_px: Height and width to which every frame is resized (not cropped).
         n_frames: Frames of each video, int64 ``[V]``.
         cache: File made by :func:`cache_clips`, or None to decode.
+
+    Raises:
+        ValueError: If frame counts are not those of the catalog, or the cache holds other clips.
     """
 
     catalog: Catalog
@@ -119,7 +124,7 @@ class ClipSet(Dataset):
         return list(frames.view(len(rows), -1, *frames.shape[1:]))
 
     def batches(self, rows: Iterable[Sequence[int]], workers: int = 0) -> Iterator[Tensor]:
-        """Yield a batch of clips for each list of clip numbers.
+        """Yield a batch of clips for each list of clip numbers; no random number is drawn.
 
         Args:
             rows: Clip numbers of each batch.
@@ -136,13 +141,29 @@ class ClipSet(Dataset):
         sampler = [list(map(int, batch)) for batch in rows]
         options = {"multiprocessing_context": "spawn", "prefetch_factor": 2} if workers else {}
         yield from DataLoader(
-            self, batch_sampler=sampler, num_workers=workers, collate_fn=torch.stack, **options
+            self,
+            batch_sampler=sampler,
+            num_workers=workers,
+            collate_fn=torch.stack,
+            generator=torch.Generator(),  # it seeds its workers, by default from the global one
+            **options,
         )
+
+
+def _fingerprint(clips: ClipSet) -> bytes:
+    """32 bytes that stand for which clips these are: videos and their order, grid, size."""
+    ids = [record.video_id for record in clips.catalog]
+    grid = [clips.grid.clip_frames, clips.grid.stride]
+    described = json.dumps([ids, clips.n_frames.tolist(), grid, list(clips.size_px)])
+    return hashlib.sha256(described.encode()).digest()
 
 
 def _open_cache(clips: ClipSet) -> NDArray[np.uint8]:
     try:
         pixels = np.load(clips.cache, mmap_mode="r")
+        with clips.cache.open("rb") as file:
+            file.seek(-hashlib.sha256().digest_size, os.SEEK_END)
+            fingerprint = file.read()
     except (OSError, ValueError) as error:
         raise ValueError(
             f"{clips.cache}: not a clip cache ({error}); delete it and run again"
@@ -152,30 +173,41 @@ def _open_cache(clips: ClipSet) -> NDArray[np.uint8]:
             f"{clips.cache}: holds {pixels.dtype} {list(pixels.shape)}, these clips are uint8 "
             f"{list(clips.shape)}; delete it and run again"
         )
+    if fingerprint != _fingerprint(clips):
+        raise ValueError(
+            f"{clips.cache}: holds clips of other videos, or of these in another order or cut "
+            "otherwise; delete it and run again"
+        )
     return pixels
 
 
 def cache_clips(clips: ClipSet, path: Path, workers: int = 0, progress: bool = False) -> None:
     """Decode every clip once into one ``.npy`` file, which appears only when complete.
 
+    It is written from front to back, video by video. One process at a time may write a cache:
+    what killed ones left behind is removed.
+
     Args:
         clips: What to decode.
         path: File to write, ``[R, T, H, W, 3]`` uint8: ``len(clips)`` times
-            ``T * H * W * 3`` bytes on disk.
+            ``T * H * W * 3`` bytes on disk. A fingerprint of the clips follows the pixels.
         workers: Processes that decode; 0 decodes here.
         progress: Show a progress bar.
     """
+    for leftover in path.parent.glob(f"{path.name}.*.part"):
+        leftover.unlink()
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    uncached = ClipSet(clips.catalog, clips.grid, clips.size_px, clips.n_frames)
+    uncached = replace(clips, cache=None)
     by_video = [range(a, b) for a, b in pairwise(clips._first_clip)]
+    header = {"descr": "|u1", "fortran_order": False, "shape": clips.shape}
+    batches = uncached.batches(by_video, workers)
+    bar = tqdm(batches, total=len(by_video), desc="clips", unit="video", disable=not progress)
     try:
-        pixels = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=clips.shape)
-        batches = uncached.batches(by_video, workers)
-        bar = tqdm(batches, total=len(by_video), desc="clips", unit="video", disable=not progress)
-        for rows, batch in zip(by_video, bar, strict=True):
-            pixels[rows.start : rows.stop] = batch.numpy()
-        pixels.flush()
-        del pixels
+        with part.open("xb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for batch in bar:
+                file.write(batch.numpy())
+            file.write(_fingerprint(clips))
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

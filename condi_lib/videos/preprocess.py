@@ -1,14 +1,14 @@
 """Decoded clips to network input: crop, flip, colour, normalise.
 
-Geometry and colour come from torchvision's functional transforms; what is random is drawn here,
-from a generator that the caller owns, so that a resumed run sees the same pixels.
+What is random is drawn from a generator that the caller owns, and for the whole batch, so that a
+resumed run sees the same pixels (torchvision's random transforms read the global generator, and
+know one crop per call).
 """
 
 from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
-from torchvision.transforms.v2 import functional
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -27,6 +27,9 @@ class Preprocess:
         flip: Mirror half of the training clips. Off where left and right are part of the label.
         shuffle_channels: Permute R, G, B at random, so that colours cannot be memorised.
         brightness: Scale intensities by 1 ± this.
+
+    Raises:
+        ValueError: If a field is out of range.
     """
 
     crop_px: int
@@ -36,12 +39,22 @@ class Preprocess:
     shuffle_channels: bool = False
     brightness: float = 0.0
 
+    def __post_init__(self) -> None:
+        if self.crop_px < 1:
+            raise ValueError(f"crop_px must be at least 1, got {self.crop_px}")
+        if len(self.mean) != 3 or len(self.std) != 3 or not all(s > 0 for s in self.std):
+            raise ValueError(
+                f"mean and std need 3 numbers (R, G, B), std > 0; got {self.mean} and {self.std}"
+            )
+        if not 0 <= self.brightness < 1:
+            raise ValueError(f"brightness must be in [0, 1), got {self.brightness}")
+
     def __call__(self, clips: Tensor, generator: Generator | None = None) -> Tensor:
         """Prepare a batch.
 
         Args:
-            clips: Decoded clips, uint8 ``[B, T, H, W, 3]``.
-            generator: Source of the augmentation; None for test time.
+            clips: Decoded clips, uint8 ``[B, T, H, W, 3]``, on any device.
+            generator: Source of the augmentation, on the CPU; None for test time.
 
         Returns:
             float32 ``[B, 3, T, crop_px, crop_px]``, in channels_last_3d memory format (the order
@@ -61,11 +74,13 @@ class Preprocess:
                 "decode them larger or crop less"
             )
         if generator is None:
-            top, left = (height - self.crop_px) // 2, (width - self.crop_px) // 2
-            cropped = clips[:, :, top : top + self.crop_px, left : left + self.crop_px]
-            return self._normalise(cropped.permute(0, 4, 1, 2, 3).float().div_(255))
-        cropped = self._random_crops(clips, generator).permute(0, 4, 1, 2, 3)
-        return self._normalise(self._augment(cropped.float().div_(255), generator))
+            return self._normalise(_to_float(self._centre_crops(clips)))
+        cropped = _to_float(self._random_crops(clips, generator))
+        return self._normalise(self._augment(cropped, generator))
+
+    def _centre_crops(self, clips: Tensor) -> Tensor:
+        top, left = ((size - self.crop_px) // 2 for size in clips.shape[2:4])
+        return clips[:, :, top : top + self.crop_px, left : left + self.crop_px]
 
     def _random_crops(self, clips: Tensor, generator: Generator) -> Tensor:
         batch, _, height, width, _ = clips.shape
@@ -84,7 +99,7 @@ class Preprocess:
         batch = len(clips)
         if self.flip:
             chosen = torch.rand(batch, generator=generator) < 0.5
-            clips[chosen] = functional.horizontal_flip(clips[chosen])
+            clips[chosen] = clips[chosen].flip(-1)
         if self.shuffle_channels:
             order = torch.rand(batch, 3, generator=generator).argsort(dim=1)
             clips = clips.take_along_dim(order[:, :, None, None, None].to(clips.device), dim=1)
@@ -97,3 +112,8 @@ class Preprocess:
         mean = torch.tensor(self.mean, device=clips.device)[:, None, None, None]
         std = torch.tensor(self.std, device=clips.device)[:, None, None, None]
         return ((clips - mean) / std).contiguous(memory_format=torch.channels_last_3d)
+
+
+def _to_float(clips: Tensor) -> Tensor:
+    """uint8 ``[B, T, h, w, 3]`` to float32 ``[B, 3, T, h, w]`` on the 0-1 scale."""
+    return clips.permute(0, 4, 1, 2, 3).float().div_(255)
