@@ -25,15 +25,20 @@ def build_backbone(name: str, num_classes: int, seed: int = 0, **options: Any) -
             ``package.module:function`` for your own function ``(num_classes, **options)``.
         num_classes: Outputs of the class head.
         seed: Decides the random weights; the global generator is left as it was.
-        options: Passed on, such as ``width``.
+        **options: Passed on, such as ``width``.
 
     Raises:
         ValueError: If the name or an option is unknown; lists what there is.
     """
+    if num_classes < 1:
+        raise ValueError(f"num_classes must be at least 1, got {num_classes}")
     builder = check_backbone(name, options)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return builder(num_classes=num_classes, **options)
+        try:
+            return builder(num_classes=num_classes, **options)
+        except TypeError as error:  # torchvision's builders pass any option on and fail inside
+            raise ValueError(f"backbone {name!r} with options {options}: {error}") from error
 
 
 def check_backbone(name: str, options: Mapping[str, Any]) -> Callable[..., nn.Module]:
@@ -65,7 +70,7 @@ def _imported(name: str) -> Callable[..., nn.Module]:
     module, _, function = name.partition(":")
     try:
         return getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError) as error:
         raise ValueError(
             f"backbone {name!r} cannot be imported ({error}); write package.module:function and "
             "make sure that the package is installed or on PYTHONPATH"
