@@ -1,4 +1,4 @@
-"""Fixtures for tests on video files."""
+"""Fixtures for tests on video files and on studies."""
 
 from pathlib import Path
 
@@ -25,3 +25,10 @@ def quiet(capfd):
     yield
     lines = capfd.readouterr().err.splitlines()
     assert [line for line in lines if not line.startswith("Svt[")] == []  # an encoder's chatter
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """An empty project of its own: no params file, no video, no run."""
+    monkeypatch.setenv("CONDI_ROOT", str(tmp_path))
+    return tmp_path
