@@ -1,13 +1,18 @@
 """The smallest study that trains: 12 videos a split, 16 px frames, clips of 4 frames."""
 
 import copy
+import multiprocessing
 import os
+import signal
 import subprocess
 import sys
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from condi_lib.study import ensure, read_study
 
 N_VIDEOS = 12  # one of each class
 TINY: dict[str, Any] = {
@@ -75,3 +80,42 @@ def start(root: Path, *arguments: str, **options: Any) -> subprocess.Popen:
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     command = [sys.executable, *arguments]
     return subprocess.Popen(command, env=environment, cwd=root, **pipes | options)
+
+
+def ensure_and_die(fields: dict[str, Any], root: Path, file: str, count: int, after: bool) -> None:
+    """Compute the study's student, killed as ``file`` is put in place for the ``count``-th time.
+
+    Whatever the study writes, it writes under another name and renames it: these are the moments
+    between two states of the disk. Meant for a process of its own.
+
+    Args:
+        fields: The study.
+        root: The project.
+        file: Pattern of the file's name; empty: survive.
+        count: From 1.
+        after: Just after it is in place, instead of just before.
+    """
+    os.environ["CONDI_ROOT"] = str(root)
+    rename, seen = os.replace, 0
+
+    def replace(source: Path, target: Path) -> None:
+        nonlocal seen
+        hit = Path(target).match(file) if file else False
+        seen += hit
+        if hit and seen == count and not after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        rename(source, target)
+        if hit and seen == count and after:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    os.replace = replace
+    ensure(read_study(fields).student_of("condi_sr", 0))
+
+
+def process(*arguments: Any) -> BaseProcess:
+    """Start :func:`ensure_and_die` in a process that need not import torch anew."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["condi_lib.study", "torch._dynamo"])
+    started = context.Process(target=ensure_and_die, args=arguments)
+    started.start()
+    return started

@@ -43,7 +43,7 @@ def is_done(spec: Spec) -> bool:
         return False
     try:
         promised = json.loads((folder / DONE).read_text(encoding="utf-8"))["files"]
-    except (FileNotFoundError, ValueError, KeyError):
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
         return False
     return promised == _sizes(folder, promised)
 

@@ -17,7 +17,7 @@ from condi_lib.study.datasets import Dataset, open_dataset
 from condi_lib.study.specs import KINDS, NetworkSpec, StudentSpec, TeacherSpec, run_folder
 from condi_lib.training import TrainingData, load_weights, train
 
-WEIGHTS = "weights.safetensors"  # as training.train calls them
+WEIGHTS, CHECKPOINT = "weights.safetensors", "checkpoint.safetensors"  # as train() calls them
 SCORES = "scores"
 
 
@@ -36,6 +36,7 @@ def compute_network(
     model = _build(spec, len(dataset.clips.catalog.classes))
     if (folder / WEIGHTS).exists():  # it was stopped while scoring
         load_weights(model, folder / WEIGHTS)
+        (folder / CHECKPOINT).unlink(missing_ok=True)
     else:
         data = _training_data(spec, teacher, dataset)
         settings = replace(spec.network.training, seed=spec.seed)
