@@ -69,7 +69,7 @@ def _draw(spec: PantomimeSpec, workers: int, progress: bool) -> None:
     root = pantomime_folder(spec)
     with alone(root, f"waiting for another process that draws {root.name}"):
         if not (root / "labels.csv").exists():
-            for part in root.rglob(".*.part*"):  # of a killed process
+            for part in root.rglob("*.part*"):  # of a killed process
                 part.unlink()
             write_pantomime(spec, root, workers, progress)
 

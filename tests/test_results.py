@@ -1,0 +1,258 @@
+"""Results of a study against loops over its videos, and controls that need no picture.
+
+``folder_study`` is a study that was never trained: random tables of two seeds and two folds, with
+ragged videos, kept as an exported study is. The oracle below reads its arrays, not its code.
+"""
+
+import functools
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from tiny_study import tiny
+
+from condi_lib.clip_table import ClipTable, write_clip_table
+from condi_lib.metrics import failure_prediction
+from condi_lib.study import Study, read_study
+from condi_lib.study.controls import size_and_length_accuracy
+from condi_lib.study.results import WITHOUT_STUDENT, clip_scores, failure_rows, sweep
+from condi_lib.study.study import FolderStore
+
+SEEDS, FOLDS, SPLITS = (3, 8), ("one", "fold two"), ("val", "test")
+LOSSES = {"condi_sr": {}, "plain": {"loss": "st_ent"}, "saliency": {"loss": "scsampler_ranking"}}
+N_CLASSES, N_VIDEOS, LONGEST = 3, 9, 5
+DETERMINISTIC = [name for name in WITHOUT_STUDENT if name != "random"]
+
+
+def clips_of(fold):
+    """Clips of a fold's videos: 9 to validate and 9 to test, of 1 to 5 clips."""
+    rng = np.random.default_rng(FOLDS.index(fold))
+    rows = []
+    for split, video in itertools.product(SPLITS, range(N_VIDEOS)):
+        label, video_id = int(rng.integers(N_CLASSES)), f"{fold}/{split}{video}.mp4"
+        for clip in range(int(rng.integers(1, LONGEST + 1))):
+            rows.append((video_id, clip, 16 * clip, label, split, "key"))
+    columns = ["video_id", "clip_index", "start_frame", "label", "split", "truth"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+@functools.cache
+def random_table(name, seed, fold):
+    clips = clips_of(fold)
+    rng = np.random.default_rng([seed, FOLDS.index(fold), *name.encode()])
+    logits = rng.normal(0, 2, (len(clips), N_CLASSES)).astype(np.float32)
+    role = "teacher_logits" if name == "teacher" else "student_logits"
+    if name == "condi_sr":
+        clips["confidence"] = rng.uniform(size=len(clips)).astype(np.float32)
+    classes = tuple(f"class {c}" for c in range(N_CLASSES))
+    return ClipTable(clips, classes, **{role: torch.from_numpy(logits)})
+
+
+@pytest.fixture(scope="module")
+def folder_study(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tables")
+    for name, seed, fold in itertools.product(("teacher", *LOSSES), SEEDS, FOLDS):
+        path = folder / f"{name}-{fold.replace(' ', '_')}-seed{seed}.parquet"
+        write_clip_table(random_table(name, seed, fold), path)
+    splits = {split: [split] for split in ("teacher_train", "train", "val", "test")}
+    source = {"path": "labels.csv", "group_column": "person", "content": "0"}
+    fields = tiny(
+        **{
+            "dataset.pantomime": ...,
+            "dataset.catalog": source,
+            "folds": dict.fromkeys(FOLDS, splits),
+            "seeds": list(SEEDS),
+            "losses": LOSSES,
+        }
+    )
+    return Study(read_study(fields), FolderStore(folder), "tiny")
+
+
+def softmax(logits):
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return shifted / shifted.sum(axis=-1, keepdims=True)
+
+
+def minus_entropy(logits):
+    probs = softmax(logits)
+    return (probs * np.log(probs)).sum(axis=-1)
+
+
+def scores_by_hand(method, seed, fold):
+    """Score of every clip, by the method's definition; None for those that look at none."""
+    if method in LOSSES:
+        table = random_table(method, seed, fold)
+        logits = table.student_logits.numpy().astype(float)
+        if method == "condi_sr":
+            return table.clips["confidence"].to_numpy()
+        return minus_entropy(logits) if method == "plain" else logits.max(axis=1)
+    teacher = random_table("teacher", seed, fold)
+    logits = teacher.teacher_logits.numpy().astype(float)
+    if method == "oracle":
+        return softmax(logits)[np.arange(len(logits)), teacher.clips["label"]]
+    if method == "teacher_max_softmax":
+        return softmax(logits).max(axis=1)
+    return minus_entropy(logits) if method == "teacher_negative_entropy" else None
+
+
+def correct_by_hand(method, seed, fold, split, k):
+    """Whether each video is right when ``k`` of its clips are averaged, in order of appearance."""
+    teacher = random_table("teacher", seed, fold)
+    clips, probs = teacher.clips, softmax(teacher.teacher_logits.numpy().astype(float))
+    scores, right = scores_by_hand(method, seed, fold), []
+    for video in clips.loc[clips["split"] == split, "video_id"].unique():
+        rows = np.flatnonzero(clips["video_id"] == video)
+        n, kept = len(rows), min(k, len(rows))
+        if method == "dense":
+            chosen = rows
+        elif method == "equidistant":
+            chosen = [rows[int((j + 0.5) * n / kept)] for j in range(kept)]
+        else:
+            chosen = rows[np.argsort(-scores[rows], kind="stable")[:kept]]
+        right.append(probs[chosen].mean(axis=0).argmax() == clips["label"][rows[0]])
+    return np.array(right)
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_a_sweep_agrees_with_loops_over_videos(split, folder_study):
+    found = sweep(folder_study, split)
+    assert list(found.correct) == [*WITHOUT_STUDENT, *LOSSES]
+    assert found.k_clips == list(range(1, LONGEST + 1))
+    for method, (s, seed), k in itertools.product(
+        [*DETERMINISTIC, *LOSSES], enumerate(SEEDS), found.k_clips
+    ):
+        expected = [correct_by_hand(method, seed, fold, split, k) for fold in FOLDS]
+        actual = found.correct[method][s, :, found.k_clips.index(k)]
+        assert np.array_equal(actual, np.concatenate(expected)), (method, seed, k)
+
+
+def test_all_methods_meet_dense_when_all_clips_are_kept(folder_study):
+    found = sweep(folder_study)
+    for method, correct in found.correct.items():
+        assert np.array_equal(correct[:, :, -1], found.correct["dense"][:, :, 0]), method
+
+
+def test_random_draws_are_as_good_as_the_mean_over_all_subsets(folder_study):
+    found = sweep(folder_study, methods=("random",), random_draws=400)
+    expected = []
+    for fold in FOLDS:
+        teacher = random_table("teacher", SEEDS[0], fold)
+        clips, probs = teacher.clips, softmax(teacher.teacher_logits.numpy().astype(float))
+        for _, rows in (
+            clips[clips["split"] == "test"].groupby("video_id", sort=False).groups.items()
+        ):
+            pairs = list(itertools.combinations(rows, min(2, len(rows))))
+            right = [probs[list(p)].mean(axis=0).argmax() == clips["label"][p[0]] for p in pairs]
+            expected.append(np.mean(right))
+    assert found.correct["random"][0, :, 1] == pytest.approx(np.array(expected), abs=0.13)
+    assert found.correct["random"][0, :, 1].mean() == pytest.approx(np.mean(expected), abs=0.03)
+
+
+def test_numbers_of_a_sweep(folder_study):
+    found = sweep(folder_study, methods=("dense", "condi_sr"))
+    correct = found.correct["condi_sr"]
+    assert found.accuracy("condi_sr", 2).value == pytest.approx(correct[:, :, 1].mean())
+    assert found.by_seed("condi_sr", 2) == pytest.approx(correct[:, :, 1].mean(axis=1))
+    gain = found.gain("condi_sr", 2)
+    assert gain.value == pytest.approx((correct[:, :, 1] - found.correct["dense"][:, :, 0]).mean())
+    assert gain.low <= gain.value <= gain.high
+    means = correct.mean(axis=(0, 1))
+    assert found.best_k("condi_sr") == 1 + int(np.flatnonzero(means == means.max())[0])
+    row = found.rows().query("sampler == 'condi_sr' and k_clips == 2").iloc[0]
+    assert row["video_accuracy"] == pytest.approx(correct[:, :, 1].mean())
+    assert (row["n_videos"], row["n_seeds"]) == (2 * N_VIDEOS, 2)
+
+
+def test_the_best_k_is_that_of_the_split_it_is_chosen_on(folder_study):
+    val, test = sweep(folder_study, "val"), sweep(folder_study, "test")
+    by_hand = {}
+    for k in val.k_clips:
+        hits = [correct_by_hand("plain", s, f, "val", k) for s in SEEDS for f in FOLDS]
+        by_hand[k] = np.mean(hits)
+    assert val.best_k("plain") == max(by_hand, key=lambda k: (round(by_hand[k], 9), -k))
+    methods = [*DETERMINISTIC, *LOSSES]  # or the test would not tell one split from the other
+    assert any(val.best_k(method) != test.best_k(method) for method in methods)
+
+
+def test_an_unknown_method_is_told_those_there_are(folder_study):
+    with pytest.raises(ValueError, match=r"no method 'condi'; choose from \['random'.*'condi_sr'"):
+        sweep(folder_study, methods=("dense", "condi"))
+
+
+def test_every_clip_has_its_scores(folder_study):
+    scores = clip_scores(folder_study)
+    expected = []
+    for seed, fold in itertools.product(SEEDS, FOLDS):
+        teacher = random_table("teacher", seed, fold)
+        logits = teacher.teacher_logits.numpy().astype(float)
+        frame = teacher.clips[["video_id", "clip_index", "label", "truth"]].assign(seed=seed)
+        frame["predicted"] = logits.argmax(axis=1)
+        frame["correct"] = frame["predicted"] == frame["label"]
+        frame["true_class_probability"] = scores_by_hand("oracle", seed, fold)
+        for name in ("teacher_max_softmax", "teacher_negative_entropy", *LOSSES):
+            frame[name] = scores_by_hand(name, seed, fold)
+        expected.append(frame[teacher.clips["split"] == "test"])
+    expected = pd.concat(expected, ignore_index=True)
+    pd.testing.assert_frame_equal(scores, expected, check_dtype=False, check_like=True, rtol=1e-4)
+
+
+def test_failure_metrics_are_means_over_seeds(folder_study):
+    scores = clip_scores(folder_study)
+    rows = failure_rows(scores, ["condi_sr", "teacher_max_softmax"])
+    assert list(rows.index) == ["condi_sr", "teacher_max_softmax"]
+    per_seed = []
+    for seed in SEEDS:
+        part = scores[scores["seed"] == seed]
+        correct, video_id = part["correct"].to_numpy(), part["video_id"].to_numpy()
+        confidence = part["condi_sr"].to_numpy()
+        better = confidence[correct][:, None] > confidence[~correct][None]  # pairs: the AUROC
+        assert failure_prediction(confidence, correct, video_id)["auroc"] == pytest.approx(
+            better.mean()
+        )
+        per_seed.append(better.mean())
+    assert rows.loc["condi_sr", "auroc"] == pytest.approx(np.mean(per_seed))
+
+
+def test_a_missing_table_says_what_to_do(folder_study, tmp_path):
+    empty = Study(folder_study.spec, FolderStore(tmp_path), "tiny")
+    with pytest.raises(FileNotFoundError, match=r"teacher-one-seed3\.parquet: .*make reference"):
+        empty.teacher_table(3, fold="one")
+    with pytest.raises(FileNotFoundError, match=r"videos-fold_two\.csv: .*make reference"):
+        empty.videos("fold two")
+
+
+# Controls
+
+
+def study_of_videos(folder, tables):
+    """A study whose folds have these tables of videos."""
+    splits = {split: [split] for split in ("teacher_train", "train", "val", "test")}
+    source = {"path": "labels.csv", "group_column": "person", "content": "0"}
+    folds = [f"fold {number}" for number in range(len(tables))]
+    for fold, table in zip(folds, tables, strict=True):
+        table.to_csv(folder / f"videos-{fold.replace(' ', '_')}.csv", index=False)
+    fields = {"dataset.pantomime": ..., "dataset.catalog": source}
+    fields["folds"] = dict.fromkeys(folds, splits)
+    return Study(read_study(tiny(**fields)), FolderStore(folder), "tiny")
+
+
+def videos(n_frames, label, test):
+    size = {"width_px": 320, "height_px": 240}
+    split = np.where(test, "test", "train")
+    return pd.DataFrame({"n_frames": n_frames, "label": label, "split": split, **size})
+
+
+def test_files_that_betray_their_class_are_found_out(tmp_path):
+    label = np.arange(60) % 3
+    tables = [videos(100 + 50 * label, label, np.arange(60) // 30 == fold) for fold in (0, 1)]
+    accuracy, chance = size_and_length_accuracy(study_of_videos(tmp_path, tables))
+    assert (accuracy, chance) == (1.0, pytest.approx(1 / 3))
+
+
+def test_equal_files_leave_nothing_but_chance(tmp_path):
+    label = np.repeat([0, 0, 0, 1, 2], 12)  # three fifths are of class 0
+    test = np.arange(60) % 2 == 0
+    study = study_of_videos(tmp_path, [videos(100, label, test)])
+    assert size_and_length_accuracy(study) == (pytest.approx(0.6), pytest.approx(0.6))
