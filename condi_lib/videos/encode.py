@@ -91,7 +91,7 @@ def _encode(
                 stream = container.add_stream(codec, rate=fps, options=dict(options))
                 _describe(stream, shape, pixel_format)
             frame = to_stored_colours.reformat(
-                VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24"),
+                VideoFrame.from_numpy_buffer(np.ascontiguousarray(pixels), format="rgb24"),
                 format=pixel_format,
                 dst_colorspace=Colorspace.ITU601,
                 dst_color_range=_colour_range(pixel_format),

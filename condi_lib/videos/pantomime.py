@@ -84,7 +84,12 @@ def _board(actor: Actor) -> Occluder:
 def _choreograph(video: VideoScript, spec: PantomimeSpec) -> NDArray[np.float64]:
     """Joint positions ``[T, J, 2]`` of the whole video, blended where one clip meets the next."""
     rng = np.random.default_rng(video.noise_seed)
-    pieces = [_perform(clip, video.label, spec.clip_frames, rng) for clip in video.clips]
+    poses = [_act(clip, video.label, spec.clip_frames, rng) for clip in video.clips]
+    whole = {name: np.concatenate([pose[name] for pose in poses]) for name in poses[0]}
+    pieces = np.split(stick_figure.place(whole), len(video.clips))
+    for clip, piece in zip(video.clips, pieces, strict=True):
+        if clip.action == "walk_in":
+            piece[..., 0] += np.linspace(-0.75, 0.0, spec.clip_frames)[:, None]
     for before, after in pairwise(pieces):
         for t in range(min(BLEND_FRAMES, spec.clip_frames)):
             weight = (t + 1) / (BLEND_FRAMES + 1)
@@ -92,16 +97,16 @@ def _choreograph(video: VideoScript, spec: PantomimeSpec) -> NDArray[np.float64]
     return np.concatenate(pieces)
 
 
-def _perform(clip: ClipTruth, label: str, n_frames: int, rng: Generator) -> NDArray[np.float64]:
-    """Joint positions of one clip; the phase at which it starts is random."""
+def _act(
+    clip: ClipTruth, label: str, n_frames: int, rng: Generator
+) -> dict[str, NDArray[np.float64]]:
+    """Limb angles of one clip; the phase at which it starts is random."""
     start = rng.uniform(0, 2 * np.pi)
     phase = start + 2 * np.pi * clip.tempo * np.arange(n_frames) / n_frames
     if clip.action == "walk_in":
-        joints = stick_figure.move("walk", phase, 0.9 * clip.amplitude)
-        joints[..., 0] += np.linspace(-0.75, 0.0, n_frames)[:, None]
-        return joints
+        return stick_figure.limb_angles("walk", phase, 0.9 * clip.amplitude)
     action = {"hidden": label, "empty": "stand"}.get(clip.action, clip.action)
-    return stick_figure.move(action, phase, clip.amplitude)
+    return stick_figure.limb_angles(action, phase, clip.amplitude)
 
 
 def write_pantomime(
