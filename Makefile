@@ -6,6 +6,8 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 PARALLEL := -n 2 --dist loadfile
+# What executing a notebook writes into it besides its outputs.
+NOISE := metadata.language_info metadata.widgets cell.metadata.execution
 
 .DEFAULT_GOAL := help
 .PHONY: help setup study smoke full reference test nbval lab bench lint
@@ -24,8 +26,10 @@ smoke: $(READY)  ## the same in miniature, recomputed every time: does everythin
 full: $(READY)  ## the study with every seed, as behind the committed reference results
 	$(RUN) -m condi_lib study full
 
-reference: full  ## export the full study's clip tables to data/reference
+reference: full  ## commit-ready: the full study's tables to data/reference, notebooks run on them
 	$(RUN) -m condi_lib reference full
+	$(RUN) -m jupyter nbconvert --to notebook --execute --inplace $(NOTEBOOKS)
+	$(RUN) -m nbstripout --keep-output --keep-count --keep-id --extra-keys "$(NOISE)" $(NOTEBOOKS)
 
 # One thread a process: two test processes with two threads each slow one another down.
 test: export OMP_NUM_THREADS = 1

@@ -1,16 +1,15 @@
 """Look into every file of a catalog before anything is trained on it, and report all bad ones."""
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 from tqdm import tqdm
 
 from condi_lib.videos.decode import VideoError, VideoInfo, check_every_frame, probe
 from condi_lib.videos.records import Catalog, CatalogError
+from condi_lib.videos.workers import map_in_processes
 
 
 @dataclass(frozen=True)
@@ -82,13 +81,8 @@ def scan(
 def _look_at_all(
     paths: list[Path], workers: int, every_frame: bool
 ) -> Iterator[VideoInfo | VideoError]:
-    look = partial(_look, every_frame=every_frame)
-    if workers < 1:
-        yield from map(look, paths)
-        return
-    # Forking a process in which torch runs threads may leave a lock held for ever.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(look, paths, chunksize=max(1, min(32, len(paths) // (4 * workers))))
+    chunk = max(1, min(32, len(paths) // max(1, 4 * workers)))
+    yield from map_in_processes(partial(_look, every_frame=every_frame), paths, workers, chunk)
 
 
 def _look(path: Path, every_frame: bool) -> VideoInfo | VideoError:
