@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from tiny_study import N_VIDEOS, process, tiny
+from tiny_study import N_VIDEOS, ensure_and_die, process, tiny
 
 from condi_lib.clip_table import read_clip_table
 from condi_lib.study import CatalogSource, DatasetSpec, ensure, networks, read_study
@@ -30,10 +30,19 @@ RUNS = (SPEC.teacher.dataset, SPEC.teacher, SPEC)
 def finished(tmp_path_factory):
     """A project in which the tiny study's student was computed without any trouble."""
     root = tmp_path_factory.mktemp("finished")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CONDI_ROOT", str(root))
-        ensure(SPEC)
+    run = process(ensure_and_die, tiny(), root, "", 0, False)
+    run.join()
+    assert run.exitcode == 0
     return root
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As in those processes: results are the same to the bit for the same number of threads."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)
 
 
 @pytest.fixture
@@ -98,11 +107,11 @@ KILLS = [
 
 def test_a_run_killed_again_and_again_ends_with_the_same_results(root, finished):
     for moment in KILLS:
-        killed = process(tiny(), root, *moment)
+        killed = process(ensure_and_die, tiny(), root, *moment)
         killed.join()
         assert killed.exitcode == -9, f"was not killed at {moment}"
         assert not is_done(SPEC)
-    survivor = process(tiny(), root, "", 0, False)
+    survivor = process(ensure_and_die, tiny(), root, "", 0, False)
     survivor.join()
     assert survivor.exitcode == 0
     assert results(root) == results(finished)
@@ -119,7 +128,7 @@ def test_a_run_killed_while_it_scored_does_not_train_again(copy, monkeypatch):
 
 
 def test_two_processes_at_once_compute_it_once(root, finished):
-    both = [process(tiny(), root, "", 0, False) for _ in range(2)]
+    both = [process(ensure_and_die, tiny(), root, "", 0, False) for _ in range(2)]
     for each in both:
         each.join()
     assert [each.exitcode for each in both] == [0, 0]

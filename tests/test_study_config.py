@@ -265,8 +265,14 @@ def test_losses_do_not_change_the_teacher():
 
 
 def test_a_digest_is_that_of_the_canonical_json():
-    canonical = b'{"a": [1, 2.5, null], "b": "x"}'
+    canonical = b'{"b": "x", "a": [1, 2.5, null]}'
     assert digest({"b": "x", "a": (1, 2.5, None)}) == hashlib.sha256(canonical).hexdigest()[:12]
+
+
+def test_the_order_of_splits_numbers_the_clips_and_so_names_the_run():
+    splits = dict(reversed(tiny()["dataset"]["pantomime"]["splits"].items()))
+    study, other = read_study(tiny()), read_study(tiny(**{"dataset.pantomime.splits": splits}))
+    assert run_name(study.dataset) != run_name(other.dataset)
 
 
 def test_a_student_needs_its_teachers_scores_on_all_its_clips():

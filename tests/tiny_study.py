@@ -4,14 +4,16 @@ import copy
 import multiprocessing
 import os
 import signal
-import subprocess
 import sys
+from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 
+from condi_lib.__main__ import main
 from condi_lib.study import ensure, read_study
 
 N_VIDEOS = 12  # one of each class
@@ -70,16 +72,8 @@ def write_params(root: Path, fields: dict[str, Any], name: str = "tiny") -> Path
     """Write a params file below a project root."""
     path = root / "notebooks" / "params" / f"{name}.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump({"study": fields}))
+    path.write_text(yaml.safe_dump({"study": fields}, sort_keys=False))
     return path
-
-
-def start(root: Path, *arguments: str, **options: Any) -> subprocess.Popen:
-    """Start ``python ARGUMENTS`` in a process of its own, below a project root."""
-    environment = os.environ | {"CONDI_ROOT": str(root), "OMP_NUM_THREADS": "1"}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    command = [sys.executable, *arguments]
-    return subprocess.Popen(command, env=environment, cwd=root, **pipes | options)
 
 
 def ensure_and_die(fields: dict[str, Any], root: Path, file: str, count: int, after: bool) -> None:
@@ -109,13 +103,25 @@ def ensure_and_die(fields: dict[str, Any], root: Path, file: str, count: int, af
             os.kill(os.getpid(), signal.SIGKILL)
 
     os.replace = replace
+    torch.set_num_threads(1)  # sums of several threads are rounded in another order
     ensure(read_study(fields).student_of("condi_sr", 0))
 
 
-def process(*arguments: Any) -> BaseProcess:
-    """Start :func:`ensure_and_die` in a process that need not import torch anew."""
+def run_command(root: Path, arguments: list[str], output: Path) -> None:
+    """Run ``python -m condi_lib ARGUMENTS`` with its output in a file."""
+    os.environ |= {"CONDI_ROOT": str(root), "OMP_NUM_THREADS": "1"}
+    with output.open("w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.argv = ["condi_lib", *arguments]
+    main()
+
+
+def process(function: Callable[..., None], *arguments: Any) -> BaseProcess:
+    """Start a function in a process of its own that need not import torch anew."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["condi_lib.study", "torch._dynamo"])
-    started = context.Process(target=ensure_and_die, args=arguments)
+    context.set_forkserver_preload(["condi_lib.study.orchestrate", "torch._dynamo"])
+    started = context.Process(target=function, args=arguments)
     started.start()
     return started

@@ -109,5 +109,5 @@ def _circumstances(seconds: float, folder: Path) -> dict[str, Any]:
 
 def _write_json(path: Path, value: Any) -> None:
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    part.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
     part.replace(path)

@@ -12,7 +12,7 @@ from condi_lib.study.chapters import chapter_notebooks, code_hash, notebook_hash
 from condi_lib.study.config import StudySpec
 from condi_lib.study.ensure import is_done
 from condi_lib.study.params import params_path, read_study
-from condi_lib.study.specs import KINDS, Spec, digest, run_name
+from condi_lib.study.specs import KINDS, Spec, describe, digest, run_name
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _run_job(name: str, spec: Spec, needs: tuple[Path, ...], study: StudySpec) -
         name=name,
         # A stamp of the study's own: the workflow engine deletes outputs before a job and after a
         # failed one, which must touch neither the run nor another study that shares it.
-        stamp=study_folder(study.name) / "stamps" / run_name(spec),
+        stamp=study_folder(study.name) / "stamps" / f"{name}-{digest(describe(spec))}",
         log=study_folder(study.name) / "logs" / f"{name}.log",
         needs=needs,
         # The data set is drawn by two processes; the teacher waits for nobody, students run in

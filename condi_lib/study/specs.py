@@ -176,12 +176,16 @@ KINDS = {DatasetSpec: "dataset", TeacherSpec: "teacher", StudentSpec: "student"}
 def describe(spec: Spec) -> dict[str, Any]:
     """The spec as plain JSON values."""
     plain = {"kind": KINDS[type(spec)], "version": SPEC_VERSION, **asdict(spec)}
-    return json.loads(json.dumps(plain, sort_keys=True))
+    return json.loads(json.dumps(plain))
 
 
 def digest(value: Any) -> str:
-    """Twelve hex digits that stand for a JSON value, whatever the order of its keys."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+    """Twelve hex digits that stand for a JSON value.
+
+    The order of its keys counts: that of the splits is the order in which clips are numbered, and
+    so decides in which order networks see them.
+    """
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:12]
 
 
 def run_name(spec: Spec) -> str:

@@ -1,0 +1,270 @@
+"""Plans name every job once, after its needs; a study finishes whatever is killed, or says why.
+
+The tests marked ``slow`` start whole studies through the workflow engine, in processes of their
+own: one story, in which they go on where the one before has stopped.
+"""
+
+import json
+import os
+import signal
+import time
+
+import nbformat
+import psutil
+import pytest
+from test_chapters import printed, write_notebook
+from test_ensure import results
+from tiny_study import ensure_and_die, process, run_command, tiny, write_params
+
+from condi_lib.study import ensure
+from condi_lib.study.orchestrate import StudyError, _end, _report
+from condi_lib.study.params import read_study
+from condi_lib.study.plan import find_job, plan, study_folder, write_plan
+from condi_lib.study.progress import clock, finished_weight, status
+
+SPLITS = {split: [split] for split in ("teacher_train", "train", "val", "test")}
+CATALOG = {"path": "labels.csv", "group_column": "person", "content": "0"}
+BAR = "\rcondi_sr 1.2:  17%|█▋        | 1/6 [00:00<00:00]\rcondi_sr 1.1:  50%|█████     | 3/6"
+
+
+@pytest.fixture
+def planned(root):
+    """The tiny study with two seeds and a chapter, planned and not computed."""
+    write_params(root, tiny(seeds=[0, 7], losses={"condi_sr": {}, "st_ent": {}}))
+    write_notebook(root / "notebooks" / "00_first.ipynb", "print(study)")
+    return plan("tiny")
+
+
+def test_a_plan_has_every_job_after_its_needs(planned):
+    assert [job.name for job in planned] == [
+        *("dataset", "teacher-seed0", "condi_sr-seed0", "st_ent-seed0"),
+        *("teacher-seed7", "condi_sr-seed7", "st_ent-seed7", "00_first"),
+    ]
+    by_stamp = {job.stamp: job.name for job in planned}
+    needs = {job.name: [by_stamp[stamp] for stamp in job.needs] for job in planned}
+    assert needs["dataset"] == []
+    assert needs["teacher-seed7"] == ["dataset"]
+    assert needs["st_ent-seed7"] == ["teacher-seed7"]
+    assert needs["00_first"] == [job.name for job in planned[:-1]]
+    assert not any(job.is_done for job in planned)
+
+
+def test_folds_have_data_sets_of_their_own(root):
+    fields = {"dataset.pantomime": ..., "dataset.catalog": CATALOG}
+    write_params(root, tiny(**fields, folds={"fold 1": SPLITS, "fold 2": SPLITS}))
+    names = [job.name for job in plan("tiny")]
+    assert names[:3] == ["dataset-fold_1", "teacher-fold_1-seed0", "condi_sr-fold_1-seed0"]
+    assert len(set(names)) == len(names) == 6
+
+
+def test_stamps_names_and_logs_are_never_shared(root):
+    same = {"condi_sr": {}, "again": {"loss": "condi_sr"}}  # one run under two names
+    write_params(root, tiny(losses=same))
+    jobs = plan("tiny")
+    path = root / "plan.json"
+    write_plan(jobs, "tiny", path)
+    rows = json.loads(path.read_text())
+    for field in ("name", "stamp", "log"):
+        assert len({row[field] for row in rows}) == len(rows) == 4
+    assert all(row["name"].isidentifier() for row in rows)
+
+
+def test_a_chapter_is_made_anew_when_its_notebook_or_its_study_changes(root, planned):
+    stamps = {planned[-1].stamp}
+    write_notebook(root / "notebooks" / "00_first.ipynb", "print('anew')")
+    stamps.add(plan("tiny")[-1].stamp)
+    write_params(root, tiny(seeds=[0]))
+    stamps.add(plan("tiny")[-1].stamp)
+    assert len(stamps) == 3
+
+
+def test_a_params_file_by_path_is_found_from_any_folder(root, monkeypatch, tmp_path):
+    write_params(root, tiny())
+    monkeypatch.chdir(root / "notebooks")
+    job = plan("params/tiny.yaml")[0]
+    *_, command, study, name = job.command("params/tiny.yaml")
+    assert (command, study, name) == ("job", str(root / "notebooks/params/tiny.yaml"), "dataset")
+    assert job.command("tiny")[-2] == "tiny"
+
+
+def test_an_unknown_job_is_told_those_there_are(planned):
+    with pytest.raises(ValueError, match=r"'tiny' has no job 'st_ent'; it has .*'st_ent-seed7'"):
+        find_job("tiny", "st_ent")
+
+
+def test_a_stamp_says_what_is_true(root, planned):
+    job = planned[0]
+    job.stamp.parent.mkdir(parents=True)
+    job.stamp.touch()  # but there is no run
+    job.mark()
+    assert not job.stamp.exists()
+    ensure(job.spec)  # for whatever study
+    job.mark()
+    assert job.stamp.exists()
+
+
+def test_progress_is_read_off_logs(root, planned):
+    dataset, _, student = planned[:3]
+    student.log.parent.mkdir(parents=True)
+    assert status(planned, 0, 0) == "0:00  0/8 done  starting"
+    student.log.write_text(BAR)
+    assert finished_weight(planned) == pytest.approx(0.45 * student.weight)
+    total = sum(job.weight for job in planned)
+    left = clock(90 * (total - 0.45 * student.weight) / (0.45 * student.weight))
+    line = "1:30  0/8 done  condi_sr-seed0 45 %"
+    assert status(planned, 90, 0) == f"{line}, about {left} left"
+    student.log.write_text(BAR + "\rscoring (student):  40%|████      | 24/60")
+    assert finished_weight(planned) == pytest.approx(0.94 * student.weight)
+    dataset.log.write_text(BAR)  # it shows several bars: no telling how much is left
+    assert finished_weight(planned) == pytest.approx(0.94 * student.weight)
+
+
+def test_a_report_shows_the_message_of_what_failed(planned):
+    failed = planned[1]
+    failed.log.parent.mkdir(parents=True)
+    message = "error: no teacher\n  here\n  and there"
+    failed.log.write_text(f"{BAR}\n{message}\n")
+    report = _report(planned[1:], failed.log)
+    assert report.startswith(f"teacher-seed0 failed; the end of {failed.log}:\n    error: no")
+    assert "      and there\n6 other jobs wait for that; what is done is kept." in report
+    failed.log.write_text(BAR)
+    assert _end(failed.log).endswith("was it killed, for lack of memory?)")
+    failed.log.write_text("Traceback\n" + "x\n" * 50 + "TypeError: no")
+    assert _end(failed.log).endswith("    TypeError: no")
+    assert len(_end(failed.log).splitlines()) == 15
+
+
+# The story
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A project with the tiny study and one chapter."""
+    root = tmp_path_factory.mktemp("project")
+    write_params(root, tiny())
+    write_notebook(root / "notebooks" / "00_first.ipynb", "print('of', study)")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CONDI_ROOT", str(root))
+        yield root
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    """What the study's runs must hold in the end: computed in one go, without any engine."""
+    root = tmp_path_factory.mktemp("expected")
+    run = process(ensure_and_die, tiny(), root, "", 0, False)
+    run.join()
+    assert run.exitcode == 0
+    return results(root)
+
+
+class Command:
+    """``python -m condi_lib study tiny``, under way."""
+
+    def __init__(self, root):
+        self.root, self.output = root, root / f"output-{time.monotonic_ns()}.txt"
+        command = ["study", "tiny", "--cores", "1"]  # then every job has one thread
+        self.run = process(run_command, root, command, self.output)
+
+    def wait(self):
+        """Exit code and all that was printed."""
+        self.run.join(120)
+        return self.run.exitcode, self.output.read_text()
+
+    def child(self, *words):
+        """The child process whose command has all these words, as soon as there is one."""
+        for _ in range(1200):
+            assert self.run.is_alive(), self.output.read_text()
+            for child in psutil.Process(self.run.pid).children(recursive=True):
+                try:
+                    if set(words) <= set(child.cmdline()):
+                        return child
+                except psutil.NoSuchProcess:
+                    continue
+            time.sleep(0.05)
+        raise TimeoutError(words)
+
+
+def survivors(root):
+    """Processes of the project that still run, but for those that this one started itself."""
+    alive = []
+    for other in psutil.process_iter():
+        try:
+            if other.environ().get("CONDI_ROOT") == str(root) and other.ppid() != os.getpid():
+                alive.append(other)
+        except psutil.Error:
+            continue
+    return psutil.wait_procs(alive, timeout=5)[1]
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_study_with_all_its_jobs(project):
+    study = Command(project)
+    study.child("job", "dataset")
+    os.kill(study.run.pid, signal.SIGINT)
+    code, output = study.wait()
+    assert code == 130
+    assert output.endswith("stopped; what is done is kept, run the same command again to go on\n")
+    assert survivors(project) == []
+
+
+@pytest.mark.slow
+def test_a_killed_engine_takes_its_jobs_along(project):
+    study = Command(project)
+    study.child("job", "dataset")
+    study.child("snakemake").kill()
+    code, output = study.wait()
+    assert code == 1
+    assert "dataset failed" in output
+    assert survivors(project) == []
+
+
+@pytest.mark.slow
+def test_a_killed_job_is_told_and_who_waits_finishes(project, expected):
+    """Two at once: the second waits, takes over after the first has failed, and does the rest."""
+    first = Command(project)
+    first.child("job", "dataset")
+    second = Command(project)
+    first.child("job", "teacher-seed0").kill()
+    code, output = first.wait()
+    assert code == 1
+    assert "teacher-seed0 failed" in output
+    assert "was it killed" in output
+    code, output = second.wait()
+    assert code == 0
+    assert output.startswith("study tiny is being run by another process; waiting for it\n")
+    assert "study tiny: complete" in output
+    assert results(project) == expected
+    assert printed(study_folder("tiny") / "notebooks" / "00_first.ipynb") == "of tiny\n"
+
+
+@pytest.mark.slow
+def test_the_second_time_there_is_nothing_to_do(project, expected):
+    start = time.monotonic()
+    code, output = Command(project).wait()
+    assert code == 0
+    assert output.startswith("study tiny: nothing to do, all 4 jobs are done\n")
+    assert time.monotonic() - start < 5
+
+
+@pytest.mark.slow
+def test_a_failing_chapter_is_named_and_a_deleted_run_comes_back(project, expected):
+    student = read_study("tiny").student_of("condi_sr", 0)
+    for path in sorted(ensure(student).rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    write_notebook(project / "notebooks" / "00_first.ipynb", "print('so far')", "1 / 0")
+    code, output = Command(project).wait()
+    assert code == 1
+    assert "error: 00_first failed" in output
+    assert "00_first.ipynb, cell [3]: ZeroDivisionError: division by zero" in output
+    assert "  1 / 0\n" in output
+    assert results(project) == expected
+    partial = study_folder("tiny") / "notebooks" / "00_first.ipynb"
+    assert printed(partial) == "so far\n"
+    assert "1 / 0" in {cell.source for cell in nbformat.read(partial, 4).cells}
+
+
+def test_a_study_that_cannot_be_read_fails_at_once(root):
+    with pytest.raises(ValueError, match="no such params file"):
+        plan("tiny")
+    assert issubclass(StudyError, RuntimeError)
