@@ -256,7 +256,7 @@ def test_a_failing_chapter_is_named_and_a_deleted_run_comes_back(project, expect
     code, output = Command(project).wait()
     assert code == 1
     assert "error: 00_first failed" in output
-    assert "00_first.ipynb, cell [3]: ZeroDivisionError: division by zero" in output
+    assert "00_first.ipynb, cell [4]: ZeroDivisionError: division by zero" in output
     assert "  1 / 0\n" in output
     assert results(project) == expected
     partial = study_folder("tiny") / "notebooks" / "00_first.ipynb"

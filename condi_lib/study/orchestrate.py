@@ -25,10 +25,16 @@ class StudyError(RuntimeError):
 
 
 def run_job(source: str, name: str, workers: int = 2) -> None:
-    """Run one job of a study and leave its stamp (what the workflow engine calls)."""
+    """Run one job of a study and leave its stamp (what the workflow engine calls).
+
+    Args:
+        source: Name or path of a params file.
+        name: The job's name.
+        workers: Processes that draw or decode videos; a single one is this one.
+    """
     job = find_job(source, name)
     if job.spec is not None:
-        ensure(job.spec, workers, progress=True)
+        ensure(job.spec, workers if workers > 1 else 0, progress=True)
     else:
         with alone(job.output, f"waiting for another process that runs {job.name}"):
             run_chapter(job.notebook, {"study": source}, job.output)
