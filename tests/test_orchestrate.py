@@ -106,17 +106,20 @@ def test_a_stamp_says_what_is_true(root, planned):
 def test_progress_is_read_off_logs(root, planned):
     dataset, _, student = planned[:3]
     student.log.parent.mkdir(parents=True)
-    assert status(planned, 0, 0) == "0:00  0/8 done  starting"
+    assert status(planned, set(), 0, 0) == "0:00  0/8 done  starting"
     student.log.write_text(BAR)
-    assert finished_weight(planned) == pytest.approx(0.45 * student.weight)
+    assert finished_weight(planned, set()) == pytest.approx(0.45 * student.weight)
     total = sum(job.weight for job in planned)
     left = clock(90 * (total - 0.45 * student.weight) / (0.45 * student.weight))
     line = "1:30  0/8 done  condi_sr-seed0 45 %"
-    assert status(planned, 90, 0) == f"{line}, about {left} left"
+    assert status(planned, set(), 90, 0) == f"{line}, about {left} left"
     student.log.write_text(BAR + "\rscoring (student):  40%|████      | 24/60")
-    assert finished_weight(planned) == pytest.approx(0.94 * student.weight)
+    assert finished_weight(planned, set()) == pytest.approx(0.94 * student.weight)
     dataset.log.write_text(BAR)  # it shows several bars: no telling how much is left
-    assert finished_weight(planned) == pytest.approx(0.94 * student.weight)
+    assert finished_weight(planned, set()) == pytest.approx(0.94 * student.weight)
+    done = {dataset.name, student.name}
+    assert finished_weight(planned, done) == dataset.weight + student.weight
+    assert status(planned, {job.name for job in planned}, 60, 0) == "1:00  8/8 done"
 
 
 def test_a_report_shows_the_message_of_what_failed(planned):

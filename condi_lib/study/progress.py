@@ -19,50 +19,55 @@ _PERCENT = re.compile(r"(\d+)%\|")
 def watch(jobs: list[Job], has_ended: Callable[[], bool]) -> None:
     """Show progress until ``has_ended()``: one line that changes, or now and then one in a log."""
     start, last, shown = time.monotonic(), -LINE_EVERY_SEC, -1
-    weight_before = finished_weight(jobs)
+    weight_before = finished_weight(jobs, done_of(jobs))
     is_terminal = sys.stdout.isatty()
     ended = False
     while not ended:
         ended = has_ended()
-        elapsed = time.monotonic() - start
-        line, n_done = status(jobs, elapsed, weight_before), sum(job.is_done for job in jobs)
+        elapsed, done = time.monotonic() - start, done_of(jobs)
+        line = status(jobs, done, elapsed, weight_before)
         if is_terminal:
             width = shutil.get_terminal_size().columns - 1
             print("\r\x1b[K" + line[:width], end="\n" if ended else "", flush=True)
-        elif n_done != shown or elapsed - last >= LINE_EVERY_SEC:
+        elif len(done) != shown or elapsed - last >= LINE_EVERY_SEC:
             print(line, flush=True)
-            last, shown = elapsed, n_done
+            last, shown = elapsed, len(done)
         if not ended:
             time.sleep(LOOK_EVERY_SEC)
 
 
-def status(jobs: list[Job], elapsed_sec: float, weight_before: float) -> str:
+def done_of(jobs: list[Job]) -> set[str]:
+    """Names of the jobs that are done."""
+    return {job.name for job in jobs if job.is_done}
+
+
+def status(jobs: list[Job], done: set[str], elapsed_sec: float, weight_before: float) -> str:
     """One line: time, jobs done, those that run, time left.
 
     Args:
         jobs: All jobs of the study.
+        done: Names of those that are done.
         elapsed_sec: Since the study was started.
         weight_before: :func:`finished_weight` at that moment.
     """
-    done = [job for job in jobs if job.is_done]
-    running = [job for job in jobs if job not in done and job.log.exists()]
+    running = [job for job in jobs if job.name not in done and job.log.exists()]
     names = ", ".join(f"{job.name} {100 * _share(job.log):.0f} %" for job in running)
-    finished = finished_weight(jobs)
+    finished = finished_weight(jobs, done)
     left, gained = sum(job.weight for job in jobs) - finished, finished - weight_before
     remaining = f", about {clock(left * elapsed_sec / gained)} left" if gained > 5 else ""
     at = f"{clock(elapsed_sec)}  {len(done)}/{len(jobs)} done"
-    return f"{at}  {names or 'starting'}{remaining}" if left else at
+    return f"{at}  {names or 'starting'}{remaining}" if len(done) < len(jobs) else at
 
 
-def finished_weight(jobs: list[Job]) -> float:
+def finished_weight(jobs: list[Job], done: set[str]) -> float:
     """Weight of what is done, with the shares of what runs.
 
     A data set counts when it is complete: it shows several bars, one after another.
     """
     return sum(
-        job.weight if job.is_done else job.weight * _share(job.log)
+        job.weight if job.name in done else job.weight * _share(job.log)
         for job in jobs
-        if job.is_done or not isinstance(job.spec, DatasetSpec)
+        if job.name in done or not isinstance(job.spec, DatasetSpec)
     )
 
 
