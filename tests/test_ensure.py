@@ -11,10 +11,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from tiny_study import N_VIDEOS, ensure_and_die, process, tiny
+from tiny_study import N_VIDEOS, ensure_and_die, process, tiny, write_params
 
 from condi_lib.clip_table import read_clip_table
-from condi_lib.study import CatalogSource, DatasetSpec, ensure, networks, read_study
+from condi_lib.paths import reference_dir
+from condi_lib.study import (
+    CatalogSource,
+    DatasetSpec,
+    ensure,
+    export_reference,
+    networks,
+    open_study,
+    read_study,
+)
 from condi_lib.study.datasets import open_dataset, pantomime_folder
 from condi_lib.study.ensure import forget, is_done
 from condi_lib.study.locks import alone
@@ -314,7 +323,7 @@ def test_bad_videos_stop_a_study_unless_they_may_be_skipped(own_videos):
     assert not is_done(spec)
 
 
-def test_a_study_of_your_own_videos_by_folds(own_videos):
+def test_a_study_of_your_own_videos_by_folds_and_its_export(own_videos, root):
     catalog = {"path": SOURCE.path, "label_column": "class", "group_column": "person"}
     fields = tiny(
         **{
@@ -324,11 +333,27 @@ def test_a_study_of_your_own_videos_by_folds(own_videos):
             "losses": {"st_ent": {}},
         }
     )
-    spec = read_study(fields).student_of("st_ent", 0, "one")
-    table = read_clip_table(ensure(spec) / "scores")
-    assert set(table.clips["video_id"]) == {f"{number}.mp4" for number in (12, 13, 14, 15)}
+    write_params(root, fields)
+    study = open_study("tiny")
+    table = study.table("st_ent", 0, "test", "one")
+    assert set(table.clips["video_id"]) == {"14.mp4", "15.mp4"}
     assert "truth" not in table.clips
-    assert table.student_logits.shape == (8, 2)
+    assert table.teacher_logits.shape == table.student_logits.shape == (4, 2)
+    assert study.frames("14.mp4", size_px=32).shape == (8, 32, 32, 3)
+
+    export_reference("tiny", reference_dir())
+    shutil.rmtree(root / "videos")  # as in a clone
+    shutil.rmtree(root / "data" / "runs")
+    reference = open_study("reference")
+    assert reference.spec == study.spec
+    kept = reference.table("st_ent", 0, "test", "one")
+    pd.testing.assert_frame_equal(kept.clips, table.clips)
+    assert torch.equal(kept.student_logits, table.student_logits.half().float())
+    assert torch.equal(kept.teacher_logits, table.teacher_logits.half().float())
+    assert set(reference.store.table("teacher", 0, "one").clips["split"]) == {"val", "test"}
+    assert len(reference.history("st_ent", 0, "one")) == study.spec.student.training.epochs
+    assert len(reference.videos("one")) == 16
+    assert not (root / "data" / "runs").exists()
 
 
 # Locks
