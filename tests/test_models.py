@@ -35,9 +35,9 @@ def test_parameter_counts_by_hand():
     teacher += sum(conv_bn(i, o, 1) for i, o in blocks[1:]) + (4 * w + 1) * c
     assert n_parameters(build_backbone("small_resnet3d", c, width=w)) == teacher
 
-    w = 6
+    w = 8
     steps = [(w, 2 * w), (2 * w, 4 * w), (4 * w, 6 * w)]
-    student = conv_bn(3, w, 75) + sum(conv_bn(i, o, 27) for i, o in steps) + (6 * w + 1) * c
+    student = conv_bn(3, w, 9) + sum(conv_bn(i, o, 27) for i, o in steps) + (6 * w + 1) * c
     plain = build_backbone("small_cnn3d", c, width=w)
     assert n_parameters(plain) == student
     assert n_parameters(Student(plain)) == student + 6 * w + 1

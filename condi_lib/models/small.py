@@ -65,10 +65,10 @@ def small_resnet3d(num_classes: int, width: int = 12) -> PooledClassifier:
     return PooledClassifier(trunk, 4 * width, num_classes)
 
 
-def small_cnn3d(num_classes: int, width: int = 6) -> PooledClassifier:
-    """The student of the embedded study: four strided 3x3x3 convolutions, no shortcuts."""
+def small_cnn3d(num_classes: int, width: int = 8) -> PooledClassifier:
+    """The student of the embedded study: a flat stem and three 3x3x3 convolutions, no shortcuts."""
     trunk = nn.Sequential(
-        *_conv_bn(3, width, (3, 5, 5), (1, 2, 2)),
+        *_conv_bn(3, width, (1, 3, 3), (1, 2, 2)),
         nn.ReLU(inplace=True),
         *_conv_bn(width, 2 * width, (3, 3, 3), (2, 2, 2)),
         nn.ReLU(inplace=True),

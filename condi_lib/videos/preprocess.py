@@ -75,45 +75,43 @@ class Preprocess:
             )
         if generator is None:
             return self._normalise(_to_float(self._centre_crops(clips)))
-        cropped = _to_float(self._random_crops(clips, generator))
-        return self._normalise(self._augment(cropped, generator))
+        return self._normalise(self._augment(clips, generator))
 
     def _centre_crops(self, clips: Tensor) -> Tensor:
         top, left = ((size - self.crop_px) // 2 for size in clips.shape[2:4])
         return clips[:, :, top : top + self.crop_px, left : left + self.crop_px]
 
-    def _random_crops(self, clips: Tensor, generator: Generator) -> Tensor:
+    def _augment(self, clips: Tensor, generator: Generator) -> Tensor:
+        """Crop, flip, shuffle channels and scale brightness; to float ``[B, 3, T, h, w]``.
+
+        What only moves pixels is done on uint8, which is a quarter of the memory to move.
+        """
         batch, _, height, width, _ = clips.shape
         crop = self.crop_px
         tops = torch.randint(height - crop + 1, (batch,), generator=generator).tolist()
         lefts = torch.randint(width - crop + 1, (batch,), generator=generator).tolist()
-        return torch.stack(
-            [
-                clip[:, top : top + crop, left : left + crop]
-                for clip, top, left in zip(clips, tops, lefts, strict=True)
-            ]
-        )
-
-    def _augment(self, clips: Tensor, generator: Generator) -> Tensor:
-        """Flip, shuffle channels and scale brightness of float clips ``[B, 3, T, h, w]``."""
-        batch = len(clips)
+        pieces = [
+            clip[:, top : top + crop, left : left + crop]
+            for clip, top, left in zip(clips, tops, lefts, strict=True)
+        ]
         if self.flip:
-            chosen = torch.rand(batch, generator=generator) < 0.5
-            clips[chosen] = clips[chosen].flip(-1)
+            chosen = (torch.rand(batch, generator=generator) < 0.5).tolist()
+            pieces = [p.flip(2) if yes else p for p, yes in zip(pieces, chosen, strict=True)]
         if self.shuffle_channels:
-            order = torch.rand(batch, 3, generator=generator).argsort(dim=1)
-            clips = clips.take_along_dim(order[:, :, None, None, None].to(clips.device), dim=1)
+            order = torch.rand(batch, 3, generator=generator).argsort(dim=1).to(clips.device)
+            pieces = [p.index_select(-1, rgb) for p, rgb in zip(pieces, order, strict=True)]
+        moved = _to_float(torch.stack(pieces))
         if self.brightness:
             factor = 1 + self.brightness * (2 * torch.rand(batch, generator=generator) - 1)
-            clips = clips * factor.to(clips.device)[:, None, None, None, None]
-        return clips.clamp_(0, 1)
+            moved.mul_(factor.to(clips.device)[:, None, None, None, None]).clamp_(0, 1)
+        return moved
 
     def _normalise(self, clips: Tensor) -> Tensor:
         mean = torch.tensor(self.mean, device=clips.device)[:, None, None, None]
         std = torch.tensor(self.std, device=clips.device)[:, None, None, None]
-        return ((clips - mean) / std).contiguous(memory_format=torch.channels_last_3d)
+        return clips.sub_(mean).div_(std).contiguous(memory_format=torch.channels_last_3d)
 
 
 def _to_float(clips: Tensor) -> Tensor:
-    """uint8 ``[B, T, h, w, 3]`` to float32 ``[B, 3, T, h, w]`` on the 0-1 scale."""
+    """uint8 ``[B, T, h, w, 3]`` to new float32 ``[B, 3, T, h, w]`` on the 0-1 scale."""
     return clips.permute(0, 4, 1, 2, 3).float().div_(255)
