@@ -17,7 +17,6 @@ from condi_lib.study.datasets import Dataset, open_dataset
 from condi_lib.study.specs import KINDS, NetworkSpec, StudentSpec, TeacherSpec, run_folder
 from condi_lib.training import TrainingData, load_weights, train
 
-WEIGHTS, CHECKPOINT = "weights.safetensors", "checkpoint.safetensors"  # as train() calls them
 SCORES = "scores"
 
 
@@ -34,13 +33,9 @@ def compute_network(
     teacher = spec.teacher if isinstance(spec, StudentSpec) else spec
     dataset = open_dataset(teacher.dataset, run_folder(teacher.dataset))
     model = _build(spec, len(dataset.clips.catalog.classes))
-    if (folder / WEIGHTS).exists():  # it was stopped while scoring
-        load_weights(model, folder / WEIGHTS)
-        (folder / CHECKPOINT).unlink(missing_ok=True)
-    else:
-        data = _training_data(spec, teacher, dataset)
-        settings = replace(spec.network.training, seed=spec.seed)
-        train(model, _objective(spec), data, settings, folder, workers=workers, progress=progress)
+    data = _training_data(spec, teacher, dataset)
+    settings = replace(spec.network.training, seed=spec.seed)
+    train(model, _objective(spec), data, settings, folder, workers=workers, progress=progress)
     score_clips(
         model,
         dataset.clips,
@@ -80,7 +75,6 @@ def _training_data(
     logits = None
     if isinstance(spec, StudentSpec):
         logits = logits_by_row(dataset, read_clip_table(run_folder(teacher) / SCORES))
-        _check_scored(logits, np.concatenate([rows, val_rows]), run_folder(teacher))
     labels = torch.tensor(dataset.clips.table()["label"].to_numpy())
     return TrainingData(dataset.clips, rows, labels, teacher.preprocess, logits, val_rows)
 
@@ -110,13 +104,3 @@ def logits_by_row(dataset: Dataset, table: ClipTable) -> Tensor:
     logits = torch.full((len(dataset.clips), len(table.classes)), float("nan"))
     logits[torch.from_numpy(joined["row"].to_numpy(np.int64, copy=True))] = table.teacher_logits
     return logits
-
-
-def _check_scored(logits: Tensor, rows: NDArray[np.int64], teacher: Path) -> None:
-    """Refuse clips without teacher logits, which training would turn into a NaN loss."""
-    without = int(logits[torch.from_numpy(rows)].isnan().any(dim=1).sum())
-    if without:
-        raise ValueError(
-            f"{without} of {len(rows)} clips that the student trains or is measured on have no "
-            f"teacher logits; the teacher's run {teacher} does not fit the data set: delete it"
-        )
