@@ -319,3 +319,13 @@ def test_risk_coverage_and_reliability_name_their_axes():
     plotting.reliability(right, bins, "condi_sr")
     assert right.collections[0].get_offsets().tolist() == [[0.2, 0.3], [0.8, 0.7]]
     assert right.get_xlabel() == "confidence, ConDi-SR (%)"
+
+
+def test_histogram_names_right_and_wrong_clips_where_the_truth_is_not_known():
+    _, ax = plt.subplots()
+    plotting.histogram_by_truth(ax, [0.1, 0.9, 0.8], ["wrong", "right", "right"], "score")
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+        "right clips",
+        "wrong clips",
+    ]
+    plt.close()

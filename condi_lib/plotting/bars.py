@@ -8,7 +8,15 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from condi_lib.plotting.curves import percent_axis
-from condi_lib.plotting.style import INK, QUIET, TRUTH_COLOURS, TRUTH_LINES, styles_of
+from condi_lib.plotting.style import (
+    INK,
+    OUTCOME_COLOURS,
+    OUTCOME_LINES,
+    QUIET,
+    TRUTH_COLOURS,
+    TRUTH_LINES,
+    styles_of,
+)
 from condi_lib.statistics import Interval
 
 HEADROOM = 1.15  # of the height, for a legend above what is drawn
@@ -94,7 +102,8 @@ def histogram_by_truth(
     Args:
         ax: Where to draw.
         values: One per clip, ``[n]``.
-        truth: ``key``, ``confuser`` or ``generic``, ``[n]``.
+        truth: ``key``, ``confuser`` or ``generic``, or, where that is not known, ``right`` or
+            ``wrong`` (the teacher), ``[n]``.
         value_label: Names the horizontal axis, with its unit.
         bins: Their number or edges, common to all truths.
 
@@ -103,14 +112,15 @@ def histogram_by_truth(
     """
     values, truth = np.asarray(values, float), np.asarray(truth)
     edges = np.histogram_bin_edges(values, bins)
-    for kind, colour in TRUTH_COLOURS.items():
+    lines = TRUTH_LINES | OUTCOME_LINES
+    for kind, colour in (TRUTH_COLOURS | OUTCOME_COLOURS).items():
         chosen = values[truth == kind]
         if not chosen.size:
             continue
         weights = np.full(chosen.size, 1 / chosen.size)
         common = {"bins": edges, "weights": weights, "histtype": "stepfilled"}
         ax.hist(chosen, facecolor=(colour, 0.16), edgecolor=colour, linewidth=1.8,
-                linestyle=TRUTH_LINES[kind], label=f"{kind} clips", **common)  # fmt: skip
+                linestyle=lines[kind], label=f"{kind} clips", **common)  # fmt: skip
     ax.set_xlim(edges[0], edges[-1])
     ax.set_ylim(0, ax.dataLim.ymax * HEADROOM)
     ax.set_xlabel(value_label)

@@ -67,6 +67,10 @@ METHODS = {
 TRUTH_COLOURS = {"key": "#3F8F29", "confuser": "#BF1576", "generic": "#A3A3A3"}
 TRUTH_LINES: dict[str, Line] = {"key": "-", "confuser": (0, (5, 1.5)), "generic": (0, (1, 1.2))}
 
+# Where that is not known: whether the teacher is right on it.
+OUTCOME_COLOURS = {"right": "#3F8F29", "wrong": "#C51B7D"}
+OUTCOME_LINES: dict[str, Line] = {"right": "-", "wrong": (0, (5, 1.5))}
+
 _FURTHER = tuple(
     (colour, marker)
     for marker, colour in product("<>H", ("#44AA99", "#7F5F2A", "#6B4C9A", "#AA4455", "#3D5A6C"))
