@@ -9,11 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-
-def _conv_bn(in_ch: int, out_ch: int, kernel: Sequence[int], stride: Sequence[int]) -> list:
-    padding = [k // 2 for k in kernel]
-    conv = nn.Conv3d(in_ch, out_ch, tuple(kernel), tuple(stride), tuple(padding), bias=False)
-    return [conv, nn.BatchNorm3d(out_ch)]
+from condi_lib.models.pooled import PooledClassifier, conv_bn
 
 
 class ResidualBlock(nn.Module):
@@ -22,13 +18,13 @@ class ResidualBlock(nn.Module):
     def __init__(self, in_ch: int, out_ch: int, stride: Sequence[int]) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            *_conv_bn(in_ch, out_ch, (3, 3, 3), stride),
+            *conv_bn(in_ch, out_ch, (3, 3, 3), stride),
             nn.ReLU(inplace=True),
-            *_conv_bn(out_ch, out_ch, (3, 3, 3), (1, 1, 1)),
+            *conv_bn(out_ch, out_ch, (3, 3, 3), (1, 1, 1)),
         )
         same = in_ch == out_ch and set(stride) == {1}
         self.shortcut = (
-            nn.Identity() if same else nn.Sequential(*_conv_bn(in_ch, out_ch, (1, 1, 1), stride))
+            nn.Identity() if same else nn.Sequential(*conv_bn(in_ch, out_ch, (1, 1, 1), stride))
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -36,27 +32,10 @@ class ResidualBlock(nn.Module):
         return torch.relu(self.body(x) + self.shortcut(x))
 
 
-class PooledClassifier(nn.Module):
-    """A convolutional trunk, global average pooling and one linear layer."""
-
-    def __init__(self, trunk: nn.Module, feature_dim: int, num_classes: int) -> None:
-        super().__init__()
-        self.trunk, self.feature_dim = trunk, feature_dim
-        self.fc = nn.Linear(feature_dim, num_classes)
-
-    def features(self, clips: Tensor) -> Tensor:
-        """Pooled features ``[B, feature_dim]`` of clips ``[B, 3, T, H, W]``."""
-        return self.trunk(clips).mean(dim=(2, 3, 4))
-
-    def forward(self, clips: Tensor) -> Tensor:
-        """Class logits ``[B, C]`` of clips ``[B, 3, T, H, W]``."""
-        return self.fc(self.features(clips))
-
-
 def small_resnet3d(num_classes: int, width: int = 12) -> PooledClassifier:
     """The embedded study's teacher: a stem and residual stages of ``width`` x 1, 2, 4 channels."""
     trunk = nn.Sequential(
-        *_conv_bn(3, width, (3, 5, 5), (1, 2, 2)),
+        *conv_bn(3, width, (3, 5, 5), (1, 2, 2)),
         nn.ReLU(inplace=True),
         ResidualBlock(width, width, (1, 1, 1)),
         ResidualBlock(width, 2 * width, (2, 2, 2)),
@@ -68,13 +47,13 @@ def small_resnet3d(num_classes: int, width: int = 12) -> PooledClassifier:
 def small_cnn3d(num_classes: int, width: int = 8) -> PooledClassifier:
     """The student of the embedded study: a flat stem and three 3x3x3 convolutions, no shortcuts."""
     trunk = nn.Sequential(
-        *_conv_bn(3, width, (1, 3, 3), (1, 2, 2)),
+        *conv_bn(3, width, (1, 3, 3), (1, 2, 2)),
         nn.ReLU(inplace=True),
-        *_conv_bn(width, 2 * width, (3, 3, 3), (2, 2, 2)),
+        *conv_bn(width, 2 * width, (3, 3, 3), (2, 2, 2)),
         nn.ReLU(inplace=True),
-        *_conv_bn(2 * width, 4 * width, (3, 3, 3), (2, 2, 2)),
+        *conv_bn(2 * width, 4 * width, (3, 3, 3), (2, 2, 2)),
         nn.ReLU(inplace=True),
-        *_conv_bn(4 * width, 6 * width, (3, 3, 3), (1, 1, 1)),
+        *conv_bn(4 * width, 6 * width, (3, 3, 3), (1, 1, 1)),
         nn.ReLU(inplace=True),
     )
     return PooledClassifier(trunk, 6 * width, num_classes)
