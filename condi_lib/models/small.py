@@ -6,30 +6,20 @@ Both map clips ``[B, 3, T, H, W]`` of any length and size (T >= 2, H, W >= 16) t
 
 from collections.abc import Sequence
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from condi_lib.models.pooled import PooledClassifier, conv_bn
+from condi_lib.models.residual import Residual
 
 
-class ResidualBlock(nn.Module):
-    """Two 3x3x3 convolutions and a shortcut; a strided block projects its shortcut (1x1x1)."""
-
-    def __init__(self, in_ch: int, out_ch: int, stride: Sequence[int]) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            *conv_bn(in_ch, out_ch, (3, 3, 3), stride),
-            nn.ReLU(inplace=True),
-            *conv_bn(out_ch, out_ch, (3, 3, 3), (1, 1, 1)),
-        )
-        same = in_ch == out_ch and set(stride) == {1}
-        self.shortcut = (
-            nn.Identity() if same else nn.Sequential(*conv_bn(in_ch, out_ch, (1, 1, 1), stride))
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``[B, in_ch, T, H, W]`` to ``[B, out_ch, T', H', W']``."""
-        return torch.relu(self.body(x) + self.shortcut(x))
+def residual_block(in_ch: int, out_ch: int, stride: Sequence[int]) -> Residual:
+    """Two 3x3x3 convolutions; the first has the stride."""
+    body = nn.Sequential(
+        *conv_bn(in_ch, out_ch, (3, 3, 3), stride),
+        nn.ReLU(inplace=True),
+        *conv_bn(out_ch, out_ch, (3, 3, 3), (1, 1, 1)),
+    )
+    return Residual(body, in_ch, out_ch, stride)
 
 
 def small_resnet3d(num_classes: int, width: int = 12) -> PooledClassifier:
@@ -37,9 +27,9 @@ def small_resnet3d(num_classes: int, width: int = 12) -> PooledClassifier:
     trunk = nn.Sequential(
         *conv_bn(3, width, (3, 5, 5), (1, 2, 2)),
         nn.ReLU(inplace=True),
-        ResidualBlock(width, width, (1, 1, 1)),
-        ResidualBlock(width, 2 * width, (2, 2, 2)),
-        ResidualBlock(2 * width, 4 * width, (2, 2, 2)),
+        residual_block(width, width, (1, 1, 1)),
+        residual_block(width, 2 * width, (2, 2, 2)),
+        residual_block(2 * width, 4 * width, (2, 2, 2)),
     )
     return PooledClassifier(trunk, 4 * width, num_classes)
 

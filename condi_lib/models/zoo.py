@@ -8,11 +8,17 @@ from typing import Any
 import torch
 from torch import nn
 
+from condi_lib.models.r2plus1d import r2plus1d_34, r2plus1d_small
+from condi_lib.models.resnext3d import resnext3d_101, resnext3d_small
 from condi_lib.models.small import small_cnn3d, small_resnet3d
 
 BACKBONES: dict[str, Callable[..., nn.Module]] = {
     "small_resnet3d": small_resnet3d,
     "small_cnn3d": small_cnn3d,
+    "resnext3d_101": resnext3d_101,
+    "resnext3d_small": resnext3d_small,
+    "r2plus1d_34": r2plus1d_34,
+    "r2plus1d_small": r2plus1d_small,
 }
 TORCHVISION = ("r3d_18", "mc3_18", "r2plus1d_18", "s3d")
 
