@@ -13,7 +13,7 @@ def n_parameters(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", [name for name in BACKBONES if "small" in name])
 @pytest.mark.parametrize("shape", CLIP_SHAPES)
 def test_clips_of_any_size_become_logits(name, shape):
     batch, *size = shape

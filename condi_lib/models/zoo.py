@@ -8,8 +8,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from condi_lib.models.mobilenetv2 import mobilenetv2_3d, mobilenetv2_3d_small
 from condi_lib.models.r2plus1d import r2plus1d_34, r2plus1d_small
 from condi_lib.models.resnext3d import resnext3d_101, resnext3d_small
+from condi_lib.models.shufflenetv2 import shufflenetv2_3d, shufflenetv2_3d_small
 from condi_lib.models.small import small_cnn3d, small_resnet3d
 
 BACKBONES: dict[str, Callable[..., nn.Module]] = {
@@ -19,6 +21,10 @@ BACKBONES: dict[str, Callable[..., nn.Module]] = {
     "resnext3d_small": resnext3d_small,
     "r2plus1d_34": r2plus1d_34,
     "r2plus1d_small": r2plus1d_small,
+    "shufflenetv2_3d": shufflenetv2_3d,
+    "shufflenetv2_3d_small": shufflenetv2_3d_small,
+    "mobilenetv2_3d": mobilenetv2_3d,
+    "mobilenetv2_3d_small": mobilenetv2_3d_small,
 }
 TORCHVISION = ("r3d_18", "mc3_18", "r2plus1d_18", "s3d")
 
