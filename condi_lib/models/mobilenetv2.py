@@ -88,11 +88,12 @@ def mobilenetv2_3d(num_classes: int, width: float = 1.0, dropout: float = 0.2) -
     return PooledClassifier(trunk, last_ch, num_classes, dropout)
 
 
-def mobilenetv2_3d_small(num_classes: int, width: int = 6) -> PooledClassifier:
-    """A student for clips of 8 frames of 44 px; ``width`` is the number of channels of the stem."""
-    stages = (
-        Stage(1, width, 1, 1),
-        Stage(4, 2 * width, 2, 2),
-        Stage(4, 4 * width, 2, 2),
-    )
-    return PooledClassifier(_trunk(width, stages, 16 * width), 16 * width, num_classes)
+def mobilenetv2_3d_small(num_classes: int, width: float = 1.0) -> PooledClassifier:
+    """A student for clips of 8 frames of 44 px: three stages of 1, 2 and 2 blocks.
+
+    ``width`` multiplies all channels, rounded.
+    """
+    stem_ch, *stage_ch, last_ch = (max(1, round(c * width)) for c in (6, 6, 12, 24, 96))
+    first, second, third = stage_ch
+    stages = (Stage(1, first, 1, 1), Stage(4, second, 2, 2), Stage(4, third, 2, 2))
+    return PooledClassifier(_trunk(stem_ch, stages, last_ch), last_ch, num_classes)

@@ -110,17 +110,16 @@ def shufflenetv2_3d(num_classes: int, width: float = 2.0, dropout: float = 0.2) 
     return PooledClassifier(nn.Sequential(trunk), last_ch, num_classes, dropout)
 
 
-def shufflenetv2_3d_small(num_classes: int, width: int = 32) -> PooledClassifier:
-    """A student for clips of 8 frames of 44 px: no pooling after the stem, two stages, 3+3 blocks.
+def shufflenetv2_3d_small(num_classes: int, width: float = 1.0) -> PooledClassifier:
+    """A student for clips of 8 frames of 44 px: no pooling after the stem, two stages of 3 blocks.
 
-    ``width`` is the number of channels of the first stage, an even number.
+    ``width`` multiplies all channels, to even numbers, for blocks split them in halves.
     """
-    if width < 2 or width % 2:
-        raise ValueError(f"width must be even, for channels are split in halves; got {width}")
-    blocks = _stages((width // 2, width, 2 * width), (3, 3))
+    stem_ch, *stage_ch, last_ch = (2 * max(1, round(c * width / 2)) for c in (16, 32, 64, 192))
+    blocks = _stages((stem_ch, *stage_ch), (3, 3))
     trunk = OrderedDict(
-        stem=nn.Sequential(*conv_bn(3, width // 2, (1, 3, 3), (1, 2, 2)), nn.ReLU(inplace=True)),
+        stem=nn.Sequential(*conv_bn(3, stem_ch, (1, 3, 3), (1, 2, 2)), nn.ReLU(inplace=True)),
         **{f"block{i}": block for i, block in enumerate(blocks)},
-        last=nn.Sequential(*_pointwise(2 * width, 6 * width)),
+        last=nn.Sequential(*_pointwise(stage_ch[-1], last_ch)),
     )
-    return PooledClassifier(nn.Sequential(trunk), 6 * width, num_classes)
+    return PooledClassifier(nn.Sequential(trunk), last_ch, num_classes)
