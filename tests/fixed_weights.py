@@ -12,8 +12,7 @@ def fill(model: nn.Module, seed: int = 0) -> None:
     """
     generator = torch.Generator().manual_seed(seed)
     for name, tensor in model.state_dict().items():
-        if name.endswith("num_batches_tracked"):
-            tensor.zero_()
+        if not tensor.is_floating_point():  # counts and tables of positions
             continue
         uniform = torch.rand(tensor.shape, generator=generator)
         if tensor.ndim > 1:

@@ -113,8 +113,8 @@ def test_set_up_names_no_address(name):
 
 
 def test_every_third_party_import_is_declared():
-    """For use or for notebooks: no room may need a package that only another package brings."""
-    allowed = declared("study")
+    """For use, notebooks or options: no room may need a package that only another one brings."""
+    allowed = declared("study", "hugging_face")
     distributions = packages_distributions()
     undeclared = [
         f"{path.relative_to(CHECKOUT)} imports {module}: add its package to pyproject.toml"

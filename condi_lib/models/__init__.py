@@ -1,7 +1,8 @@
 """Networks: teachers, students, and how to build them by name.
 
-``small`` has those of the embedded study, ``student`` adds the confidence head, ``zoo`` builds by
-name, torchvision's and your own too.
+``small`` has those of the embedded study, ``resnext3d``, ``r2plus1d``, ``shufflenetv2`` and
+``mobilenetv2`` those of the paper; ``student`` adds the confidence head; ``zoo`` builds by name,
+torchvision's, Hugging Face's and your own too.
 """
 
 from condi_lib.models.student import Student, StudentOutput

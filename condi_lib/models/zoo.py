@@ -1,13 +1,16 @@
-"""Build a network by name: ours, torchvision's, or your own."""
+"""Build a network by name: ours, torchvision's, Hugging Face's, or your own."""
 
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
+from condi_lib.models.adapters import TORCHVISION_HEADS, torchvision_classifier
+from condi_lib.models.hugging_face import hugging_face_classifier
 from condi_lib.models.mobilenetv2 import mobilenetv2_3d, mobilenetv2_3d_small
 from condi_lib.models.r2plus1d import r2plus1d_34, r2plus1d_small
 from condi_lib.models.resnext3d import resnext3d_101, resnext3d_small
@@ -26,14 +29,19 @@ BACKBONES: dict[str, Callable[..., nn.Module]] = {
     "mobilenetv2_3d": mobilenetv2_3d,
     "mobilenetv2_3d_small": mobilenetv2_3d_small,
 }
-TORCHVISION = ("r3d_18", "mc3_18", "r2plus1d_18", "s3d")
+FOREIGN = (
+    *(f"torchvision.{name}" for name in TORCHVISION_HEADS),
+    "hugging_face:FOLDER_OR_HUB_ID",
+    "package.module:function",
+)
 
 
 def build_backbone(name: str, num_classes: int, seed: int = 0, **options: Any) -> nn.Module:
     """Build a clip classifier, ``[B, 3, T, H, W]`` to ``[B, num_classes]``, with random weights.
 
     Args:
-        name: A key of ``BACKBONES``; ``torchvision.NAME`` for one of ``TORCHVISION``; or
+        name: A key of ``BACKBONES``; ``torchvision.NAME`` for one of ``TORCHVISION_HEADS``;
+            ``hugging_face:SOURCE`` for :func:`.hugging_face.hugging_face_classifier`; or
             ``package.module:function`` for your own function ``(num_classes, **options)``.
         num_classes: Outputs of the class head.
         seed: Decides the random weights; the global generator is left as it was.
@@ -41,6 +49,7 @@ def build_backbone(name: str, num_classes: int, seed: int = 0, **options: Any) -
 
     Raises:
         ValueError: If the name or an option is unknown; lists what there is.
+        ModuleNotFoundError: If it is Hugging Face's and transformers is not installed.
     """
     if num_classes < 1:
         raise ValueError(f"num_classes must be at least 1, got {num_classes}")
@@ -67,15 +76,13 @@ def check_backbone(name: str, options: Mapping[str, Any]) -> Callable[..., nn.Mo
 def _builder(name: str) -> Callable[..., nn.Module]:
     if name in BACKBONES:
         return BACKBONES[name]
-    family, _, model = name.partition(".")
-    if family == "torchvision" and model in TORCHVISION:
-        from torchvision.models import video  # takes over a second, which few studies need
-
-        return getattr(video, model)
+    if (model := name.removeprefix("torchvision.")) != name and model in TORCHVISION_HEADS:
+        return partial(torchvision_classifier, model)
+    if (source := name.removeprefix("hugging_face:")) != name and source:
+        return partial(hugging_face_classifier, source)
     if ":" in name:
         return _imported(name)
-    known = [*BACKBONES, *(f"torchvision.{m}" for m in TORCHVISION), "package.module:function"]
-    raise ValueError(f"no backbone is called {name!r}; choose from {known}")
+    raise ValueError(f"no backbone is called {name!r}; choose from {[*BACKBONES, *FOREIGN]}")
 
 
 def _imported(name: str) -> Callable[..., nn.Module]:

@@ -1,0 +1,134 @@
+"""Video classifiers of other libraries, made to look like ours; torchvision's first.
+
+Each becomes an :class:`AdaptedClassifier`: clips ``[B, 3, T, H, W]`` in, logits ``[B, C]`` out,
+with ``features``, ``feature_dim`` and ``fc``, so that it can be a teacher or a student's backbone.
+Clips of a shape that it was not made for are refused before they fail somewhere inside.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+TORCHVISION_HEADS = {
+    "r3d_18": "fc",
+    "mc3_18": "fc",
+    "r2plus1d_18": "fc",
+    "s3d": "classifier.1",
+    "mvit_v1_b": "head.1",
+    "mvit_v2_s": "head.1",
+    "swin3d_t": "head",
+    "swin3d_s": "head",
+    "swin3d_b": "head",
+}
+
+
+@dataclass(frozen=True)
+class ClipSize:
+    """The clips that a network takes: these, or if not ``exact``, these and larger ones."""
+
+    frames: int
+    height_px: int
+    width_px: int
+    exact: bool = True
+
+    def fits(self, frames: int, height_px: int, width_px: int) -> bool:
+        """Whether the network takes such a clip."""
+        needed, given = (self.frames, self.height_px, self.width_px), (frames, height_px, width_px)
+        if self.exact:
+            return given == needed
+        return all(g >= n for g, n in zip(given, needed, strict=True))
+
+    def __str__(self) -> str:
+        least = "" if self.exact else "at least "
+        return f"{least}{self.frames} frames of {self.height_px} x {self.width_px} px"
+
+
+TORCHVISION_SIZES = {
+    "s3d": ClipSize(14, 224, 224, exact=False),
+    "mvit_v1_b": ClipSize(16, 224, 224),
+    "mvit_v2_s": ClipSize(16, 224, 224),
+}
+
+
+class AdaptedClassifier(nn.Module):
+    """A classifier of another library, with its linear class head taken out as ``fc``.
+
+    Args:
+        network: From clips ``[B, 3, T, H, W]`` to logits ``[B, C]``. It is changed: what was its
+            head passes features on.
+        head: Name of its last layer within it, a linear one or a 1x1x1 convolution.
+        clip_size: The clips that it takes; None: any.
+        name: How errors call it.
+    """
+
+    def __init__(
+        self, network: nn.Module, head: str, clip_size: ClipSize | None = None, name: str = ""
+    ) -> None:
+        super().__init__()
+        self.network, self.head, self.clip_size = network, head, clip_size
+        self.name = name or type(network).__name__
+        self.fc = _as_linear(network.get_submodule(head))
+        self.feature_dim = self.fc.in_features
+        network.set_submodule(head, nn.Identity())
+
+    def features(self, clips: Tensor) -> Tensor:
+        """What the class head reads of clips ``[B, 3, T, H, W]``: ``[B, feature_dim]``.
+
+        Raises:
+            ValueError: If the network does not take clips of this shape.
+        """
+        if clips.ndim != 5 or clips.shape[1] != 3:
+            raise ValueError(f"{self.name} takes clips [B, 3, T, H, W], got {list(clips.shape)}")
+        if self.clip_size is not None and not self.clip_size.fits(*clips.shape[2:]):
+            frames, height, width = clips.shape[2:]
+            raise ValueError(
+                f"{self.name} takes clips of {self.clip_size}, got {frames} frames of {height} x "
+                f"{width} px; change the data set's clip_frames, stride and size_px, or the network"
+            )
+        return self._headless(clips)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Class logits ``[B, C]`` of clips ``[B, 3, T, H, W]``; errors as :meth:`features`."""
+        return self.fc(self.features(clips))
+
+    def from_published(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Rename the tensors of the library's own state dict to those of this module."""
+        renamed = {}
+        for key, tensor in state.items():
+            if key.startswith(f"{self.head}."):
+                linear = tensor.flatten(1) if tensor.ndim > 2 else tensor
+                renamed[f"fc{key.removeprefix(self.head)}"] = linear
+            else:
+                renamed[f"network.{key}"] = tensor
+        return renamed
+
+    def _headless(self, clips: Tensor) -> Tensor:
+        return self.network(clips)
+
+
+def torchvision_classifier(name: str, num_classes: int, **options: Any) -> AdaptedClassifier:
+    """Build one of torchvision's video classifiers, a key of ``TORCHVISION_HEADS``.
+
+    Args:
+        name: Such as ``r3d_18``.
+        num_classes: Outputs of the class head.
+        **options: Passed on; ``weights="KINETICS400_V1"`` downloads trained ones (400 classes).
+    """
+    from torchvision.models import video  # takes over a second, which few studies need
+
+    network = getattr(video, name)(num_classes=num_classes, **options)
+    size = TORCHVISION_SIZES.get(name)
+    return AdaptedClassifier(network, TORCHVISION_HEADS[name], size, f"torchvision.{name}")
+
+
+def _as_linear(head: nn.Module) -> nn.Linear:
+    """The head as a linear layer: averaging over positions commutes with a 1x1x1 convolution."""
+    if isinstance(head, nn.Linear):
+        return head
+    if not isinstance(head, nn.Conv3d) or set(head.kernel_size) != {1}:
+        raise ValueError(f"the class head must be linear or a 1x1x1 convolution, not {head}")
+    linear = nn.Linear(head.in_channels, head.out_channels)
+    linear.load_state_dict({"weight": head.weight.flatten(1), "bias": head.bias})
+    return linear.to(head.weight.device)
