@@ -1,0 +1,55 @@
+"""What a network costs: its parameters, and the multiply-accumulates of one clip.
+
+One multiply-accumulate (MAC) is one product added to a sum; FLOPs, floating point operations, are
+twice as many. Papers say "FLOPs" for either. Here it is MACs, of every convolution, linear layer
+and attention product; normalisation, activations and pooling count as nothing, as is usual.
+
+Published counts may be of another kind. On 16 frames of 112 px the paper's table II says 6.932 G
+for 3D ResNeXt-101, .360 G for 3D ShuffleNetV2 2.0x and .446 G for 3D MobileNetV2 1.0x; multiplied
+are 9.568, .425 and .519 G. Its counter divided the output of a strided convolution by its stride
+a second time. On the other side it counted two operations for each number that is normalised, one
+for each that is rectified, the comparisons of max-pooling and the additions of linear layers.
+``tests/test_cost.py`` recomputes all three figures so. Of its R(2+1)D-34, 6.321 G and 38.76 M
+parameters, no version was found; the published one by Hara et al. has 12.865 G and 63.75 M.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.func import functional_call
+from torch.utils.flop_counter import FlopCounterMode
+
+
+def parameters(model: nn.Module) -> int:
+    """Count the trainable and frozen numbers of a model, without the statistics of BN."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def macs(model: nn.Module, clip_shape: Sequence[int]) -> int:
+    """Count the multiply-accumulates of classifying one clip, in evaluation mode.
+
+    Nothing is computed: shapes alone pass through the model, on whatever device it lies, so this
+    costs neither time nor memory. Twice the count is the FLOPs.
+
+    Args:
+        model: From clips ``[B, 3, T, H, W]`` to anything.
+        clip_shape: ``(3, T, H, W)``.
+
+    Raises:
+        ValueError: If ``clip_shape`` has not four entries.
+    """
+    if len(clip_shape) != 4:
+        raise ValueError(f"clip_shape must be (3, T, H, W), got {tuple(clip_shape)}")
+    tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    shapes = {name: tensor.to("meta") for name, tensor in tensors.items()}
+    modes = {module: module.training for module in model.modules()}
+    clip = torch.empty(1, *clip_shape, device="meta")
+    try:
+        model.eval()
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            functional_call(model, shapes, (clip,))
+    finally:
+        for module, training in modes.items():
+            module.training = training
+    return counter.get_total_flops() // 2
