@@ -32,7 +32,7 @@ def test_torchvision_models_keep_their_logits_and_published_weights(name):
     published = getattr(video, name)(num_classes=5)
     fill(published)
     adapted = build_backbone(f"torchvision.{name}", 5)
-    adapted.load_state_dict(adapted.from_published(published.state_dict()))
+    adapted.load_state_dict(published.state_dict())
     clips = fixed_clips(1, 3, 4, 32, 32)
     with torch.inference_mode():
         logits = adapted.eval()(clips)
@@ -61,13 +61,33 @@ def test_a_head_that_classifies_positions_becomes_linear():
     adapted = AdaptedClassifier(published, "classifier.1")
     torch.testing.assert_close(adapted(clips), expected)
     assert adapted.features(clips).shape == (2, adapted.feature_dim) == (2, 8)
-    torch.testing.assert_close(dict(adapted.state_dict()), adapted.from_published(state))
+    torch.testing.assert_close(dict(adapted.state_dict()), state)
+    student = Student(adapted)
+    assert student.state_dict()["backbone.classifier.1.weight"].shape == (5, 8, 1, 1, 1)
+    student.load_state_dict({key: 2 * tensor for key, tensor in student.state_dict().items()})
+    torch.testing.assert_close(dict(adapted.state_dict()), {k: 2 * t for k, t in state.items()})
+
+
+def test_what_does_not_fit_is_told_by_strict_loading():
+    adapted = AdaptedClassifier(ConvolutionalHead(), "classifier.1")
+    state = adapted.state_dict()
+    del state["body.bias"]
+    with pytest.raises(RuntimeError, match=r"Missing key.*body\.bias"):
+        adapted.load_state_dict(state)
+    other = {**adapted.state_dict(), "classifier.1.weight": torch.zeros(7, 8, 1, 1, 1)}
+    with pytest.raises(RuntimeError, match=r"size mismatch for fc\.weight"):
+        adapted.load_state_dict(other)
 
 
 @pytest.mark.parametrize("name", TORCHVISION_HEADS)
-def test_every_torchvision_head_is_found(name):
+def test_every_torchvision_head_is_found_and_the_tensors_keep_their_names(name):
+    from torchvision.models import video
+
     with torch.device("meta"):
         model = build_backbone(f"torchvision.{name}", 7)
+        published = getattr(video, name)(num_classes=7).state_dict()
+    shapes = [(key, tensor.shape) for key, tensor in model.state_dict().items()]
+    assert shapes == [(key, tensor.shape) for key, tensor in published.items()]
     assert model.fc.out_features == 7
     assert model.fc.in_features == model.feature_dim
     clip = torch.empty(2, 3, *SMALLEST_CLIPS.get(name, (2, 32, 32)), device="meta")
@@ -177,7 +197,7 @@ def test_trained_weights_are_read_with_the_order_of_their_classes(trained_folder
     saved = AutoModelForVideoClassification.from_pretrained(trained_folder)
     model = build_backbone(f"hugging_face:{trained_folder}", 3, weights="trained")
     assert model.classes == ("wave", "run", "box")
-    expected = model.from_published(saved.state_dict())
+    expected = dict(saved.state_dict())
     torch.testing.assert_close(dict(model.state_dict()), expected, rtol=0, atol=0)
     assert model.training
 
@@ -190,7 +210,7 @@ def test_a_new_head_leaves_the_rest_as_trained(trained_folder, num_classes):
     assert model.classes is None
     fresh = model.state_dict()
     same = {key for key in trained if torch.equal(trained[key], fresh[key])}
-    assert set(trained) - same == {"fc.weight", "fc.bias"}
+    assert set(trained) - same == {"classifier.weight", "classifier.bias"}
 
 
 def test_a_trained_head_of_another_size_is_not_replaced_unasked(trained_folder):

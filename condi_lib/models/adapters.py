@@ -5,7 +5,6 @@ with ``features``, ``feature_dim`` and ``fc``, so that it can be a teacher or a 
 Clips of a shape that it was not made for are refused before they fail somewhere inside.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +54,8 @@ TORCHVISION_SIZES = {
 class AdaptedClassifier(nn.Module):
     """A classifier of another library, with its linear class head taken out as ``fc``.
 
+    Its state dict keeps the library's names and shapes, so that published files fit.
+
     Args:
         network: From clips ``[B, 3, T, H, W]`` to logits ``[B, C]``. It is changed: what was its
             head passes features on.
@@ -69,9 +70,12 @@ class AdaptedClassifier(nn.Module):
         super().__init__()
         self.network, self.head, self.clip_size = network, head, clip_size
         self.name = name or type(network).__name__
-        self.fc = _as_linear(network.get_submodule(head))
+        layer = network.get_submodule(head)
+        self.fc, self.head_shape = _as_linear(layer), layer.weight.shape
         self.feature_dim = self.fc.in_features
         network.set_submodule(head, nn.Identity())
+        self.register_state_dict_post_hook(_tell_library_names)
+        self.register_load_state_dict_pre_hook(_read_library_names)
 
     def features(self, clips: Tensor) -> Tensor:
         """What the class head reads of clips ``[B, 3, T, H, W]``: ``[B, feature_dim]``.
@@ -93,19 +97,38 @@ class AdaptedClassifier(nn.Module):
         """Class logits ``[B, C]`` of clips ``[B, 3, T, H, W]``; errors as :meth:`features`."""
         return self.fc(self.features(clips))
 
-    def from_published(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Rename the tensors of the library's own state dict to those of this module."""
-        renamed = {}
-        for key, tensor in state.items():
-            if key.startswith(f"{self.head}."):
-                linear = tensor.flatten(1) if tensor.ndim > 2 else tensor
-                renamed[f"fc{key.removeprefix(self.head)}"] = linear
-            else:
-                renamed[f"network.{key}"] = tensor
-        return renamed
-
     def _headless(self, clips: Tensor) -> Tensor:
         return self.network(clips)
+
+
+def _tell_library_names(
+    module: AdaptedClassifier, state: dict[str, Tensor], prefix: str, _metadata: Any
+) -> None:
+    """Name a state dict as before the head was taken out; tensors still share their memory."""
+    own, head = f"{prefix}network.", f"{prefix}fc."
+    for key in [key for key in state if key.startswith((own, head))]:
+        tensor = state.pop(key)
+        if key == f"{head}weight":
+            tensor = tensor.view(module.head_shape)
+        if key.startswith(head):
+            state[f"{prefix}{module.head}.{key.removeprefix(head)}"] = tensor
+        else:
+            state[prefix + key.removeprefix(own)] = tensor
+
+
+def _read_library_names(
+    module: AdaptedClassifier, state: dict[str, Tensor], prefix: str, *_: Any
+) -> None:
+    """Undo :func:`_tell_library_names` in a state dict that is about to be loaded."""
+    head = f"{prefix}{module.head}."
+    for key in [key for key in state if key.startswith(prefix)]:
+        tensor = state.pop(key)
+        if key == f"{head}weight" and tensor.shape[1:] == module.head_shape[1:]:
+            tensor = tensor.flatten(1)
+        if key.startswith(head):
+            state[f"{prefix}fc.{key.removeprefix(head)}"] = tensor
+        else:
+            state[f"{prefix}network.{key.removeprefix(prefix)}"] = tensor
 
 
 def torchvision_classifier(name: str, num_classes: int, **options: Any) -> AdaptedClassifier:

@@ -29,8 +29,9 @@ BACKBONES: dict[str, Callable[..., nn.Module]] = {
     "mobilenetv2_3d": mobilenetv2_3d,
     "mobilenetv2_3d_small": mobilenetv2_3d_small,
 }
+TORCHVISION = tuple(TORCHVISION_HEADS)
 FOREIGN = (
-    *(f"torchvision.{name}" for name in TORCHVISION_HEADS),
+    *(f"torchvision.{name}" for name in TORCHVISION),
     "hugging_face:FOLDER_OR_HUB_ID",
     "package.module:function",
 )
@@ -40,7 +41,7 @@ def build_backbone(name: str, num_classes: int, seed: int = 0, **options: Any) -
     """Build a clip classifier, ``[B, 3, T, H, W]`` to ``[B, num_classes]``, with random weights.
 
     Args:
-        name: A key of ``BACKBONES``; ``torchvision.NAME`` for one of ``TORCHVISION_HEADS``;
+        name: A key of ``BACKBONES``; ``torchvision.NAME`` for one of ``TORCHVISION``;
             ``hugging_face:SOURCE`` for :func:`.hugging_face.hugging_face_classifier`; or
             ``package.module:function`` for your own function ``(num_classes, **options)``.
         num_classes: Outputs of the class head.
@@ -76,7 +77,7 @@ def check_backbone(name: str, options: Mapping[str, Any]) -> Callable[..., nn.Mo
 def _builder(name: str) -> Callable[..., nn.Module]:
     if name in BACKBONES:
         return BACKBONES[name]
-    if (model := name.removeprefix("torchvision.")) != name and model in TORCHVISION_HEADS:
+    if (model := name.removeprefix("torchvision.")) != name and model in TORCHVISION:
         return partial(torchvision_classifier, model)
     if (source := name.removeprefix("hugging_face:")) != name and source:
         return partial(hugging_face_classifier, source)
