@@ -5,7 +5,8 @@ frames or a single clip, wherever the keyframes lie. What cannot be read exactly
 names the file and the cause; a blank or repeated frame is never returned in its place.
 
 All resizing is swscale's bilinear filter, which averages when it shrinks, on the way from the
-file's colours to RGB. Pixels count as square.
+file's colours to RGB. Pixels count as square. Where a frame is to *cover* a size, its edges are cut
+after that, equally on both sides.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,7 +37,11 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
+Size = tuple[int, int]  # height, width
+RESIZE = ("stretch", "cover")
+
+
+@dataclass(frozen=True, slots=True)
 class VideoInfo:
     """What a video file holds.
 
@@ -153,7 +158,8 @@ class VideoReader:
         self,
         path: str | Path,
         short_side_px: int | None = None,
-        size_px: tuple[int, int] | None = None,
+        size_px: Size | None = None,
+        resize: str = "stretch",
     ) -> None:
         """Open a file.
 
@@ -161,13 +167,17 @@ class VideoReader:
             path: The video file.
             short_side_px: Resize so that the shorter side has this length and the longer one
                 keeps the proportion, rounded down as torchvision's ``Resize`` does.
-            size_px: Resize to this height and width, whatever the proportion.
+            size_px: Height and width of the frames that are returned.
+            resize: How they come to ``size_px``: ``"stretch"`` whatever the proportion, or
+                ``"cover"``: keep the proportion, scale until the frame covers the size, and cut
+                what stands out at its centre, as torchvision's ``Resize`` and ``CenterCrop`` do.
 
         Raises:
-            ValueError: If both sizes are given, or one is not positive.
+            ValueError: If both sizes are given, one is not positive, or ``resize`` is unknown or
+                given without ``size_px``.
             VideoError: As ``probe``.
         """
-        _check_sizes(short_side_px, size_px)
+        _check_sizes(short_side_px, size_px, resize)
         self.path = Path(path)
         self._cursor = FrameCursor(self.path)
         try:
@@ -178,7 +188,8 @@ class VideoReader:
             raise
         first = self._cursor.first
         shown = self._orientation.swap((first.height, first.width))
-        self.height_px, self.width_px = _target_size(shown, short_side_px, size_px)
+        self._scaled = _scaled_size(shown, short_side_px, size_px, resize)
+        self.height_px, self.width_px = size_px or self._scaled
         self._reformatter = VideoReformatter()
 
     def close(self) -> None:
@@ -244,7 +255,7 @@ class VideoReader:
             number += 1
 
     def _pixels(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        height, width = self._orientation.swap((self.height_px, self.width_px))
+        height, width = self._orientation.swap(self._scaled)
         rgb = self._reformatter.reformat(
             frame,
             width=width,
@@ -253,41 +264,62 @@ class VideoReader:
             interpolation=Interpolation.BILINEAR,
             threads=1,
         )
-        return self._orientation.apply(rgb.to_ndarray())
+        upright = self._orientation.apply(rgb.to_ndarray())
+        top, left = (
+            _margin(self._scaled[0], self.height_px),
+            _margin(self._scaled[1], self.width_px),
+        )
+        return upright[top : top + self.height_px, left : left + self.width_px]
 
 
 def read_frames(
     path: str | Path,
     indices: Sequence[int] | NDArray[np.integer] | None = None,
     short_side_px: int | None = None,
-    size_px: tuple[int, int] | None = None,
+    size_px: Size | None = None,
+    resize: str = "stretch",
 ) -> NDArray[np.uint8]:
     """Decode a file's frames, all of them unless some are named: see ``VideoReader``.
 
     Returns:
         Frames, uint8 ``[T, H, W, 3]``.
     """
-    with VideoReader(path, short_side_px=short_side_px, size_px=size_px) as reader:
+    with VideoReader(path, short_side_px, size_px, resize) as reader:
         return np.stack(list(reader)) if indices is None else reader.read(indices)
 
 
-def _check_sizes(short_side_px: int | None, size_px: tuple[int, int] | None) -> None:
+def _check_sizes(short_side_px: int | None, size_px: Size | None, resize: str) -> None:
     if short_side_px is not None and size_px is not None:
         raise ValueError("give short_side_px or size_px, not both")
     sizes = [short_side_px] if short_side_px is not None else list(size_px or [])
     if any(size < 1 for size in sizes):
         raise ValueError(f"sizes must be at least 1 px, got {sizes}")
+    if resize not in RESIZE or (resize == "cover" and size_px is None):
+        raise ValueError(f"resize must be one of {RESIZE} and goes with size_px, got {resize!r}")
 
 
-def _target_size(
-    shown: tuple[int, int], short_side_px: int | None, size_px: tuple[int, int] | None
-) -> tuple[int, int]:
-    """Return height and width to resize to, given height and width as shown."""
-    if size_px is not None:
+def _scaled_size(shown: Size, short_side_px: int | None, size_px: Size | None, resize: str) -> Size:
+    """Return height and width to resize to, before any edge is cut, given those shown."""
+    height, width = shown
+    if size_px is not None and resize == "stretch":
         return size_px
+    if size_px is not None:
+        return _covering_size(shown, size_px)
     if short_side_px is None:
         return shown
-    height, width = shown
     if height <= width:
         return short_side_px, short_side_px * width // height
     return short_side_px * height // width, short_side_px
+
+
+def _covering_size(shown: Size, size_px: Size) -> Size:
+    """The smallest size of the same proportion that covers ``size_px``; longer side rounded down."""
+    (height, width), (target_height, target_width) = shown, size_px
+    if target_height * width >= target_width * height:  # the height decides
+        return target_height, target_height * width // height
+    return target_width * height // width, target_width
+
+
+def _margin(scaled: int, kept: int) -> int:
+    """What is cut at the near side, rounded as torchvision's ``CenterCrop`` does."""
+    return round((scaled - kept) / 2)

@@ -35,9 +35,10 @@ class ClipSet(Dataset):
     Attributes:
         catalog: The videos.
         grid: How a video is cut into clips.
-        size_px: Height and width to which every frame is resized (not cropped).
+        size_px: Height and width of every frame.
         n_frames: Frames of each video, int64 ``[V]``.
         cache: File made by :func:`cache_clips`, or None to decode.
+        resize: How frames come to that size, ``"stretch"`` or ``"cover"``: see ``VideoReader``.
 
     Raises:
         ValueError: If frame counts are not those of the catalog, or the cache holds other clips.
@@ -48,6 +49,7 @@ class ClipSet(Dataset):
     size_px: Size
     n_frames: NDArray[np.int64]
     cache: Path | None = None
+    resize: str = "stretch"
     _first_clip: NDArray[np.int64] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -113,7 +115,7 @@ class ClipSet(Dataset):
         record, n_frames = self.catalog.records[video], int(self.n_frames[video])
         clip_indices = [int(row - self._first_clip[video]) for row in rows]
         wanted = [self.grid.frame_indices(n_frames, index) for index in clip_indices]
-        with VideoReader(record.path, size_px=self.size_px) as reader:
+        with VideoReader(record.path, size_px=self.size_px, resize=self.resize) as reader:
             if reader.info.n_frames != n_frames:
                 raise VideoError(
                     record.path,
@@ -151,10 +153,10 @@ class ClipSet(Dataset):
 
 
 def _fingerprint(clips: ClipSet) -> bytes:
-    """32 bytes that stand for which clips these are: videos and their order, grid, size."""
+    """32 bytes that stand for which clips these are: videos, order, grid, size, resize."""
     ids = [record.video_id for record in clips.catalog]
     grid = [clips.grid.clip_frames, clips.grid.stride]
-    described = json.dumps([ids, clips.n_frames.tolist(), grid, list(clips.size_px)])
+    described = json.dumps([ids, clips.n_frames.tolist(), grid, list(clips.size_px), clips.resize])
     return hashlib.sha256(described.encode()).digest()
 
 

@@ -10,7 +10,7 @@ class CatalogError(ValueError):
     """A list of videos that contradicts itself or its files; the message names each place."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class VideoRecord:
     """One video of a catalog.
 
