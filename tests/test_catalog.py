@@ -350,7 +350,7 @@ def test_a_scan_names_all_bad_files_at_once(mixed, workers):
     with pytest.raises(CatalogError) as caught:
         scan(mixed, workers=workers)
     first, *bad, advice = str(caught.value).splitlines()
-    assert first == "3 of 5 videos cannot be used:"
+    assert first == "3 of 5 videos cannot be used: 1 missing, 1 corrupt, 1 too short:"
     for text, (line, name, cause) in zip(
         bad,
         [(2, "sound", "has only audio"), (4, "missing", "does not exist"), (6, "picture", "has")],

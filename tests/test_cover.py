@@ -1,4 +1,4 @@
-"""``resize="cover"``: frames keep their proportion, fill the size exactly, lose their edges equally.
+"""``resize="cover"``: frames keep their proportion, fill the size, lose their edges equally.
 
 The picture of the ramp tells where each pixel comes from: its red rises from left to right, its
 green from top to bottom, so the expected value of every pixel is a formula, not another decoder.

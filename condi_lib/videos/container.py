@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 
 ISO_PARTS = {b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"pnot"}
 EBML_HEAD, EBML_SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+MISSING = "does not exist"
 TEXT_CODECS = {"ansi", "bintext", "xbin", "idf"}  # FFmpeg renders text files as pictures
 
 
@@ -88,7 +89,7 @@ def _check_file(path: Path) -> None:
                 raise VideoError(path, "is empty (0 bytes)", "download or copy it again")
             missing = _what_is_cut(file, n_bytes)
     except FileNotFoundError:
-        raise VideoError(path, "does not exist", "check the path, or download the file") from None
+        raise VideoError(path, MISSING, "check the path, or download the file") from None
     except OSError as error:
         raise VideoError(
             path, f"cannot be read ({error.strerror})", "check the disk and the file's permissions"

@@ -12,8 +12,16 @@ from condi_lib.videos.records import CatalogError
 UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-def read_rows(csv_path: Path, columns: Mapping[str, str]) -> list[tuple[int, dict[str, str]]]:
-    """Return every row that is not blank, as its line and its fields stripped of space.
+Row = tuple[int, dict[str, str]]
+
+
+def read_rows(csv_path: Path, columns: Mapping[str, str]) -> list[Row]:
+    """Return every row: see :func:`iterate_rows`."""
+    return list(iterate_rows(csv_path, columns))
+
+
+def iterate_rows(csv_path: Path, columns: Mapping[str, str]) -> Iterator[Row]:
+    """Yield every row that is not blank, as its line and its fields stripped of space.
 
     Args:
         csv_path: A CSV file with a header, UTF-8, separated by commas.
@@ -26,7 +34,6 @@ def read_rows(csv_path: Path, columns: Mapping[str, str]) -> list[tuple[int, dic
     lines = _numbered_rows(csv_path, _read_utf8(csv_path))
     header = [name.strip() for name in next(lines, (1, []))[1]]
     places = _places(csv_path, header, columns)
-    rows = []
     for line, fields in lines:
         if not fields:
             continue
@@ -35,8 +42,7 @@ def read_rows(csv_path: Path, columns: Mapping[str, str]) -> list[tuple[int, dic
                 f"{csv_path}, line {line}: has {len(fields)} fields, the header {len(header)}; "
                 'put fields that hold a comma between "quotation marks"'
             )
-        rows.append((line, {name: fields[place].strip() for name, place in places.items()}))
-    return rows
+        yield line, {name: fields[place].strip() for name, place in places.items()}
 
 
 def _read_utf8(csv_path: Path) -> str:

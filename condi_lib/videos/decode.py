@@ -313,7 +313,7 @@ def _scaled_size(shown: Size, short_side_px: int | None, size_px: Size | None, r
 
 
 def _covering_size(shown: Size, size_px: Size) -> Size:
-    """The smallest size of the same proportion that covers ``size_px``; longer side rounded down."""
+    """The smallest size of the same proportion that covers ``size_px``, rounded down."""
     (height, width), (target_height, target_width) = shown, size_px
     if target_height * width >= target_width * height:  # the height decides
         return target_height, target_height * width // height
