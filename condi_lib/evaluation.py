@@ -17,7 +17,7 @@ from torch import Tensor
 
 from condi_lib.clip_table import ClipTable, DenseView
 from condi_lib.sampling import SAMPLERS, Sampler, average, dense_weights
-from condi_lib.statistics import bootstrap_mean
+from condi_lib.statistics import Interval, bootstrap_mean
 
 VIDEOS_AT_ONCE = 64  # random draws depend on it: it is a constant, not a setting
 
@@ -103,6 +103,7 @@ def accuracy_rows(
     n_resamples: int = 2000,
     seed: int = 0,
     level: float = 0.95,
+    mean: Callable[..., Interval] = bootstrap_mean,
 ) -> pd.DataFrame:
     """Return tidy rows of video accuracies with their bootstrap intervals over videos.
 
@@ -112,6 +113,7 @@ def accuracy_rows(
         n_resamples: See ``statistics.bootstrap_mean``.
         seed: The same.
         level: The same.
+        mean: What is called with ``[S, V]`` and these three, if videos are not simply averaged.
 
     Returns:
         One row per sampler and K, in order: ``sampler``, ``k_clips``, ``video_accuracy``, ``low``,
@@ -125,8 +127,8 @@ def accuracy_rows(
         by_seed = _by_seed(values, k_clips, name)
         n_seeds, n_videos, _ = by_seed.shape
         for at, k in enumerate(k_clips):
-            mean = bootstrap_mean(by_seed[:, :, at], n_resamples, seed, level)
-            rows.append((name, k, mean.value, mean.low, mean.high, n_videos, n_seeds))
+            found = mean(by_seed[:, :, at], n_resamples, seed, level)
+            rows.append((name, k, found.value, found.low, found.high, n_videos, n_seeds))
     columns = ["sampler", "k_clips", "video_accuracy", "low", "high", "n_videos", "n_seeds"]
     return pd.DataFrame(rows, columns=columns)
 

@@ -96,6 +96,42 @@ def bootstrap_difference(
     return bootstrap_mean(_paired_by_video(a, b), n_resamples, seed, level)
 
 
+def bootstrap_fold_mean(
+    values: ArrayLike, n_resamples: int = 2000, seed: int = 0, level: float = 0.95
+) -> Interval:
+    """Return the mean over folds of each fold's mean over its videos, with its interval.
+
+    For folds that test different numbers of videos, or some videos more than once. Whole videos
+    are resampled, with what every fold says of them, so that a video in two folds does not count
+    as two; each resample gives every fold a mean over the draws that it contains. With one fold
+    this is ``bootstrap_mean``, to the last digit.
+
+    Args:
+        values: One number per video and fold, ``[V, F]``; NaN where the fold does not test the
+            video.
+        n_resamples: How often V videos are drawn with replacement.
+        seed: The same seed gives the same interval.
+        level: The share of such intervals that should contain the truth.
+
+    Raises:
+        ValueError: If there are fewer than 2 videos, a fold has none, or a video is in no fold.
+    """
+    values = np.asarray(values, dtype=float)
+    if values.ndim != 2 or len(values) < 2 or np.isinf(values).any():
+        raise ValueError(f"values must be finite, [V, F] with V >= 2, got {list(values.shape)}")
+    inside = ~np.isnan(values)
+    for axis, what in ((0, "fold"), (1, "video")):
+        if not (filled := inside.any(axis=axis)).all():
+            raise ValueError(f"{what} {int(filled.argmin())} has no value")
+    filled = np.where(inside, values, 0)
+    means = np.empty(n_resamples)
+    for chunk, videos in _draws(len(values), n_resamples, seed):
+        counts = inside[videos].sum(axis=1)
+        with np.errstate(invalid="ignore"):  # a fold that a resample misses: NaN, left out below
+            means[chunk] = (filled[videos].sum(axis=1) / counts).mean(axis=1)
+    return _percentile_interval(float(np.nanmean(values, axis=0).mean()), means, level)
+
+
 def bootstrap_metric(
     metric: Callable[..., float],
     confidence: ArrayLike,

@@ -49,7 +49,7 @@ def test_bad_files_are_told_apart(catalog):
         ("4.mp4", "train", "missing"),
         ("6.mp4", "train", "too_short"),
     ]
-    with pytest.raises(CatalogError, match="3 of 8 videos cannot .* 1 missing, 1 corrupt, 1 too"):
+    with pytest.raises(CatalogError, match=r"3 of 8 videos cannot .* 1 missing, 1 corrupt, 1 too"):
         scan(catalog)
 
 

@@ -12,6 +12,7 @@ from condi_lib.videos.preprocess import Preprocess
 TEACHER = "teacher"
 REFERENCE = "reference"
 Groups = dict[str, tuple[str, ...]]
+Fold = int | Groups
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,9 @@ class StudySpec:
         losses: The students, by the name under which results list them.
         seeds: One teacher, and one student per loss, for each.
         folds: Divisions by group, for cross-validation: ``{"fold 1": {"test": [...], ...}}``;
-            every video should be in the test split of one fold.
+            every video should be in the test split of one fold, and results are over all videos.
+            Or official folds by number, ``{"fold 1": 1, "fold 2": 2, ...}``: results are the mean
+            over the folds, as such data sets are reported.
         chapters: Notebooks to run, by the beginning of their names; empty: all.
     """
 
@@ -55,7 +58,7 @@ class StudySpec:
     student: NetworkSpec
     losses: dict[str, LossSettings]
     seeds: tuple[int, ...] = (0,)
-    folds: dict[str, Groups] | None = None
+    folds: dict[str, Fold] | None = None
     chapters: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -78,14 +81,27 @@ class StudySpec:
             yield from self._problems_of_splits(self.dataset, "dataset")
 
     def _problems_of_folds(self) -> Iterator[str]:
-        source = self.dataset.catalog
-        if not self.folds or source is None or source.group_column is None:
-            yield "folds: need names and groups, and a dataset.catalog with its group_column"
+        if problem := self._problem_of_kind_of_folds():
+            yield f"folds: {problem}"
             return
         for fold in self.folds:
             if not re.fullmatch(r"\w[\w ]*", fold):
                 yield f"folds: a fold names files (letters, digits, spaces), not {fold!r}"
             yield from self._problems_of_splits(self.dataset_of(fold), f"folds[{fold!r}]")
+
+    def _problem_of_kind_of_folds(self) -> str | None:
+        official, catalog = self.dataset.official, self.dataset.catalog
+        folds = list(self.folds.values())
+        if official is not None:
+            known = range(1, official.n_folds + 1)
+            if not folds or any(fold not in known for fold in folds):
+                return f"{official.name} has the official folds {list(known)}, got {folds}"
+            return "name each official fold once" if len(set(folds)) < len(folds) else None
+        if not folds or any(isinstance(fold, int) for fold in folds):
+            return "need names, and groups or the numbers of a dataset.official's folds"
+        if catalog is None or catalog.group_column is None:
+            return "need names and groups, and a dataset.catalog with its group_column"
+        return None
 
     def _problems_of_splits(self, dataset: DatasetSpec, where: str) -> Iterator[str]:
         """Splits that networks are to use but the data set does not have, as far as known."""
@@ -100,6 +116,11 @@ class StudySpec:
         return tuple(self.folds) if self.folds else ("",)
 
     @property
+    def has_official_folds(self) -> bool:
+        """Whether results are the mean over folds whose videos may overlap."""
+        return bool(self.folds) and self.dataset.official is not None
+
+    @property
     def judged_splits(self) -> tuple[str, ...]:
         """The splits that every network scores: to choose K on, and to test."""
         return (*filter(None, [self.student.val_split]), "test")
@@ -108,8 +129,11 @@ class StudySpec:
         """The data set of one fold."""
         if not self.folds:
             return self.dataset
-        source = replace(self.dataset.catalog, groups=self.folds[fold])
-        return replace(self.dataset, catalog=source)
+        division = self.folds[fold]
+        if isinstance(division, int):
+            official = replace(self.dataset.official, fold=division)
+            return replace(self.dataset, official=official)
+        return replace(self.dataset, catalog=replace(self.dataset.catalog, groups=division))
 
     def teacher_of(self, seed: int, fold: str = "") -> TeacherSpec:
         """The teacher of a seed and fold; it scores the students' splits."""

@@ -1,5 +1,6 @@
 """Data sets of a study: make the videos or read your catalog, scan it, cache its clips."""
 
+import json
 import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -9,10 +10,12 @@ import pandas as pd
 
 from condi_lib import paths
 from condi_lib.study.locks import alone
-from condi_lib.study.specs import CatalogSource, DatasetSpec, digest
+from condi_lib.study.specs import CatalogSource, DatasetSpec, OfficialSource, digest
 from condi_lib.videos.catalog import (
     Catalog,
+    CatalogError,
     ScanReport,
+    VideoRecord,
     assign_splits,
     assign_splits_by_group,
     read_catalog_csv,
@@ -21,8 +24,10 @@ from condi_lib.videos.catalog import (
 )
 from condi_lib.videos.clips import ClipGrid
 from condi_lib.videos.loader import ClipSet, cache_clips
+from condi_lib.videos.official import OFFICIAL, read_official
 from condi_lib.videos.pantomime import CLASSES, PantomimeSpec, write_pantomime
 
+JOURNAL = "scan.jsonl"
 VIDEO_FIELDS = ("n_frames", "width_px", "height_px", "fps", "duration_sec", "codec")
 
 
@@ -34,7 +39,8 @@ class Dataset:
         clips: All its clips.
         truth_csv: Table of what each clip shows, where that is known.
         videos: One row per usable video: ``video_id, label, split`` and what its file holds.
-        left_out: Bad files that were skipped: ``file, cause``.
+        left_out: Videos that are listed but not usable: ``file, split, kind, cause``; the kind is
+            ``missing``, ``corrupt`` or ``too_short``.
     """
 
     clips: ClipSet
@@ -82,10 +88,22 @@ def delete_videos(spec: DatasetSpec) -> None:
             shutil.rmtree(root, ignore_errors=True)
 
 
+def videos_root(spec: DatasetSpec) -> Path:
+    """The folder that all videos of a data set lie in."""
+    if spec.pantomime is not None:
+        return pantomime_folder(spec.pantomime)
+    if spec.official is not None:
+        return paths.project_root() / spec.official.root
+    path = paths.project_root() / spec.catalog.path
+    return path if path.is_dir() else path.parent
+
+
 def read_catalog(spec: DatasetSpec) -> Catalog:
     """The videos of a data set with their labels and splits; those of a pantomime must exist."""
     if spec.pantomime is not None:
         return read_catalog_csv(pantomime_folder(spec.pantomime) / "labels.csv", classes=CLASSES)
+    if spec.official is not None:
+        return _read_official(spec.official)
     source = spec.catalog
     path = paths.project_root() / source.path
     if path.is_dir():
@@ -95,6 +113,17 @@ def read_catalog(spec: DatasetSpec) -> Catalog:
             path, label_column=source.label_column, group_column=source.group_column
         )
     return _divide(catalog, source)
+
+
+def _read_official(source: OfficialSource) -> Catalog:
+    """The official division, with shares of the training list taken for other splits."""
+    root = paths.project_root()
+    catalog = read_official(source.name, root / source.root, root / source.lists, source.fold)
+    if len(source.fractions) == 1:
+        return catalog
+    by_group = OFFICIAL[source.name].by_group
+    train = assign_splits(catalog.split("train"), source.fractions, source.seed, by_group=by_group)
+    return replace(catalog, records=train.records + catalog.split("test").records)
 
 
 def _divide(catalog: Catalog, source: CatalogSource) -> Catalog:
@@ -109,37 +138,68 @@ def _divide(catalog: Catalog, source: CatalogSource) -> Catalog:
 def make_dataset(spec: DatasetSpec, folder: Path, workers: int, progress: bool) -> None:
     """Write what a data set needs into ``folder``: frame counts, the list of bad files, a cache.
 
+    A scan that was killed goes on where it was.
+
     Raises:
-        CatalogError: If files are bad, naming all of them, unless the source says ``skip_bad``.
+        CatalogError: If files are bad, unless the source says ``skip_bad``; all of them are then
+            listed in ``left_out.csv``.
     """
     if spec.pantomime is not None:
         _draw(spec.pantomime, workers, progress)
-    skip_bad = spec.catalog is not None and spec.catalog.skip_bad
-    report = scan(read_catalog(spec), workers=workers, skip_bad=skip_bad, progress=progress)
-    left_out = [(_relative(bad.path, report.catalog.root), bad.cause) for bad in report.left_out]
+    source = spec.official or spec.catalog
+    names = ("min_frames", "every_frame") if spec.official is not None else ()
+    report = scan(
+        read_catalog(spec),
+        workers=workers,
+        skip_bad=True,
+        progress=progress,
+        journal=folder / JOURNAL,
+        **{name: getattr(source, name) for name in names},
+    )
+    _write(folder / "left_out.csv", _left_out_table(report))
+    if source is None or not source.skip_bad:
+        report.refuse_bad(f"give skip_bad: true (all are listed in {folder / 'left_out.csv'})")
+    _refuse_empty_splits(spec, report)
     _write(folder / "videos.csv", _video_table(report))
-    _write(folder / "left_out.csv", pd.DataFrame(left_out, columns=["file", "cause"]))
+    (folder / "classes.json").write_text(json.dumps(report.catalog.classes), encoding="utf-8")
     if spec.cache:
         dataset = _assemble(spec, folder, cached=False)
         cache_clips(dataset.clips, folder / "clips.npy", workers, progress)
+    (folder / JOURNAL).unlink()
 
 
-def _relative(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+def _refuse_empty_splits(spec: DatasetSpec, report: ScanReport) -> None:
+    usable = set(report.catalog.split_names)
+    listed = usable | {video.split for video in report.left_out}
+    if empty := sorted(listed - usable):
+        raise CatalogError(
+            f"{videos_root(spec)}: of split {empty} not one video can be used; is the folder right?"
+        )
+
+
+def _left_out_table(report: ScanReport) -> pd.DataFrame:
+    """One row per video that cannot be used."""
+    rows = [(bad.video_id, bad.split, bad.kind, bad.cause) for bad in report.left_out]
+    return pd.DataFrame(rows, columns=["file", "split", "kind", "cause"])
 
 
 def _video_table(report: ScanReport) -> pd.DataFrame:
     """One row per usable video: what its file holds, its label and split."""
-    rows = [
-        {
-            "video_id": record.video_id,
-            "label": record.label,
-            "split": record.split,
-            **{name: getattr(report.infos[record.video_id], name) for name in VIDEO_FIELDS},
-        }
-        for record in report.catalog
-    ]
-    return pd.DataFrame(rows)
+    records = list(report.catalog)
+    infos = [report.infos[record.video_id] for record in records]
+    columns = {
+        "video_id": [record.video_id for record in records],
+        "label": [record.label for record in records],
+        "split": [record.split for record in records],
+        **{name: [getattr(info, name) for info in infos] for name in VIDEO_FIELDS},
+    }
+    return pd.DataFrame(columns)
+
+
+def read_videos(path: Path) -> pd.DataFrame:
+    """Read a table of videos or of those left out; a class or file called ``NA`` stays so."""
+    texts = dict.fromkeys(("video_id", "file", "split", "kind", "cause", "codec"), str)
+    return pd.read_csv(path, dtype=texts, keep_default_na=False)
 
 
 def _write(path: Path, table: pd.DataFrame) -> None:
@@ -154,17 +214,26 @@ def open_dataset(spec: DatasetSpec, folder: Path) -> Dataset:
 
 
 def _assemble(spec: DatasetSpec, folder: Path, cached: bool) -> Dataset:
-    videos = pd.read_csv(folder / "videos.csv")
-    frames = dict(zip(videos["video_id"], videos["n_frames"], strict=True))
-    catalog = read_catalog(spec)
-    usable = tuple(record for record in catalog if record.video_id in frames)
+    """From the run's own tables: official lists need not be read, nor folders walked, again."""
+    videos = read_videos(folder / "videos.csv")
+    classes = json.loads((folder / "classes.json").read_text(encoding="utf-8"))
     clips = ClipSet(
-        catalog=replace(catalog, records=usable),
+        catalog=_catalog_of(videos, tuple(classes), videos_root(spec)),
         grid=ClipGrid(spec.clip_frames, spec.stride),
         size_px=tuple(spec.size_px),
-        n_frames=np.array([frames[record.video_id] for record in usable], np.int64),
+        n_frames=videos["n_frames"].to_numpy(np.int64),
         cache=folder / "clips.npy" if cached else None,
+        resize=spec.resize,
     )
     pantomime = spec.pantomime
     truth = None if pantomime is None else pantomime_folder(pantomime) / "truth.csv"
-    return Dataset(clips, truth, videos, pd.read_csv(folder / "left_out.csv"))
+    return Dataset(clips, truth, videos, read_videos(folder / "left_out.csv"))
+
+
+def _catalog_of(videos: pd.DataFrame, classes: tuple[str, ...], root: Path) -> Catalog:
+    columns = (videos[name].tolist() for name in ("video_id", "label", "split"))
+    records = (
+        VideoRecord(video_id, root / video_id, label, split)
+        for video_id, label, split in zip(*columns, strict=True)
+    )
+    return Catalog(root, classes, tuple(records))

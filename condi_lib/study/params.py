@@ -15,8 +15,10 @@ import yaml
 from cattrs import transform_error
 
 from condi_lib import paths
-from condi_lib.study.config import StudySpec
-from condi_lib.study.specs import CatalogSource
+from condi_lib.study.config import Fold, Groups, StudySpec
+from condi_lib.study.specs import CatalogSource, OfficialSource
+from condi_lib.videos.official import OFFICIAL
+from condi_lib.videos.records import CatalogError
 
 Fields = dict[str, Any]
 
@@ -33,10 +35,14 @@ def read_study(source: str | Path | Mapping[str, Any]) -> StudySpec:
     """
     where = "parameters" if isinstance(source, Mapping) else str(params_path(source))
     study = _structure(read_fields(source), where)
-    if study.dataset.catalog is None:
-        return study
-    catalog = _fingerprinted(study.dataset.catalog, where)
-    return replace(study, dataset=replace(study.dataset, catalog=catalog))
+    dataset = study.dataset
+    if dataset.catalog is not None:
+        catalog = _fingerprinted(dataset.catalog, where)
+        return replace(study, dataset=replace(dataset, catalog=catalog))
+    if dataset.official is not None:
+        official = _official_fingerprinted(dataset.official, where)
+        return replace(study, dataset=replace(dataset, official=official))
+    return study
 
 
 def read_fields(source: str | Path | Mapping[str, Any]) -> Fields:
@@ -121,6 +127,10 @@ def _converter() -> cattrs.Converter:
         converter.register_structure_hook(kind, _strict)
     converter.register_structure_hook(float | bool, _strict_union)
     converter.register_structure_hook(int | float | str, _strict_union)
+    converter.register_structure_hook(
+        Fold,
+        lambda value, _: converter.structure(value, Groups if isinstance(value, dict) else int),
+    )
     converter.register_structure_hook_func(lambda kind: get_origin(kind) is tuple, structure_tuple)
     return converter
 
@@ -167,3 +177,20 @@ def _fingerprinted(source: CatalogSource, where: str) -> CatalogSource:
     files = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
     listed = "\n".join(f"{p.relative_to(path).as_posix()} {p.stat().st_size}" for p in files)
     return replace(source, content=hashlib.sha256(listed.encode()).hexdigest())
+
+
+def _official_fingerprinted(source: OfficialSource, where: str) -> OfficialSource:
+    """With the hash of its lists, those of all folds: corrected lists are another data set."""
+    if source.content:
+        return source
+    lists = paths.project_root() / source.lists
+    try:
+        files = OFFICIAL[source.name].list_files(lists)
+    except CatalogError as error:
+        raise ValueError(
+            f"{where}: study.dataset.official.lists: {error} (see data/README.md)"
+        ) from error
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(f"{path.name}\n".encode() + path.read_bytes())
+    return replace(source, content=digest.hexdigest())

@@ -2,7 +2,9 @@
 
 A *method* is a way of choosing clips: the samplers that need no student, and each student by the
 score that its loss makes it good at. Seeds are stacked, folds laid end to end, so that an array is
-``[S, V, K]`` whatever the study. Shapes: S seeds, V videos, K numbers of clips.
+``[S, V, K]`` whatever the study. Folds by group test every video once, and results are means over
+all videos; official folds may overlap, and results are means over the folds.
+Shapes: S seeds, V videos, K numbers of clips.
 """
 
 from collections.abc import Callable
@@ -20,7 +22,13 @@ from condi_lib.evaluation import accuracy_rows, best_k, correct_over_k
 from condi_lib.losses import LOSSES
 from condi_lib.metrics import failure_prediction
 from condi_lib.sampling import SAMPLERS
-from condi_lib.statistics import Interval, bootstrap_difference, bootstrap_mean
+from condi_lib.statistics import (
+    Interval,
+    bootstrap_difference,
+    bootstrap_mean,
+    paired_permutation_test,
+)
+from condi_lib.study.folds import Folds
 from condi_lib.study.study import Study
 
 WITHOUT_STUDENT = (
@@ -45,30 +53,60 @@ class Sweep:
     Attributes:
         correct: By method, float32 ``[S, V, K]``; random samplers hold shares of draws.
         k_clips: The numbers of clips, 1 to that of the longest video.
+        folds: Where the V videos are those of official folds: which is which.
     """
 
     correct: dict[str, NDArray[np.float32]]
     k_clips: list[int]
+    folds: Folds | None = None
 
     def accuracy(self, method: str, k: int) -> Interval:
         """Video accuracy with its interval over videos, the mean over seeds."""
-        return bootstrap_mean(self._at(method, k))
+        return self._mean(self._at(method, k))
 
     def gain(self, method: str, k: int, over: str = "dense", over_k: int = 1) -> Interval:
         """Accuracy of ``method`` at k minus that of ``over``, paired by video."""
-        return bootstrap_difference(self._at(method, k), self._at(over, over_k))
+        a, b = self._at(method, k), self._at(over, over_k)
+        if self.folds is not None:
+            return self.folds.interval(a.mean(axis=0, dtype=float) - b.mean(axis=0, dtype=float))
+        return bootstrap_difference(a, b)
+
+    def p_value(self, method: str, k: int, over: str, over_k: int) -> float:
+        """Of the hypothesis that both are equally good: signs of videos flipped at random."""
+        a, b = self._at(method, k), self._at(over, over_k)
+        if self.folds is not None:
+            a, b = self.folds.by_video(a), self.folds.by_video(b)
+        return paired_permutation_test(a, b)
 
     def best_k(self, method: str) -> int:
         """The K of highest accuracy; call it on validation videos and use it on test videos."""
-        return best_k(self.correct[method], self.k_clips)
+        correct = self.correct[method]
+        if self.folds is not None:
+            correct = self.folds.means(correct.swapaxes(1, 2)).swapaxes(1, 2)  # [S, F, K]
+        return best_k(correct, self.k_clips)
 
     def rows(self) -> pd.DataFrame:
         """Tidy rows: ``sampler, k_clips, video_accuracy, low, high, n_videos, n_seeds``."""
-        return accuracy_rows(self.correct, self.k_clips)
+        if self.folds is None:
+            return accuracy_rows(self.correct, self.k_clips)
+        rows = accuracy_rows(self.correct, self.k_clips, mean=self.folds.interval)
+        return rows.assign(n_videos=self.folds.n_videos)
 
     def by_seed(self, method: str, k: int) -> NDArray[np.float64]:
         """Video accuracy of each seed, ``[S]``."""
-        return self._at(method, k).mean(axis=1, dtype=float)
+        correct = self._at(method, k)
+        if self.folds is not None:
+            return self.folds.means(correct).mean(axis=1)
+        return correct.mean(axis=1, dtype=float)
+
+    def by_fold(self, method: str, k: int) -> NDArray[np.float64]:
+        """Video accuracy of each official fold, the mean over seeds, ``[F]``."""
+        if self.folds is None:
+            raise ValueError("the study has no official folds")
+        return self.folds.means(self._at(method, k)).mean(axis=0)
+
+    def _mean(self, correct: NDArray) -> Interval:
+        return bootstrap_mean(correct) if self.folds is None else self.folds.interval(correct)
 
     def _at(self, method: str, k: int) -> NDArray[np.float32]:
         return self.correct[method][:, :, self.k_clips.index(k)]
@@ -112,7 +150,16 @@ def sweep(
             return {student: correct_over_k(table, [sampler], k_clips)[sampler]}
 
         correct |= _stack(study, ranked)
-    return Sweep({name: correct[name] for name in wanted}, k_clips)
+    return Sweep({name: correct[name] for name in wanted}, k_clips, _folds(study, split))
+
+
+def _folds(study: Study, split: str) -> Folds | None:
+    """Which video of which fold each place of a sweep is, where that matters."""
+    if not study.spec.has_official_folds:
+        return None
+    seed, names = study.seeds[0], study.spec.fold_names
+    tables = (study.teacher_table(seed, split, fold) for fold in names)
+    return Folds.of([table.clips["video_id"].unique() for table in tables])
 
 
 def _longest_video(study: Study, split: str) -> int:
@@ -133,6 +180,8 @@ def _stack(study: Study, one: Callable[[int, str], dict[str, NDArray]]) -> dict[
 def clip_scores(study: Study, split: str = "test") -> pd.DataFrame:
     """Every clip of every seed with what each score says of it.
 
+    A video that several official folds test is here once, as the first of them tests it.
+
     Returns:
         ``seed, video_id, clip_index, label``, ``truth`` where known; ``predicted``, ``correct``
         and ``true_class_probability`` of the teacher; then one column per score, higher = more
@@ -140,8 +189,11 @@ def clip_scores(study: Study, split: str = "test") -> pd.DataFrame:
     """
     frames = []
     for seed in study.seeds:
+        seen: set[str] = set()
         for fold in study.spec.fold_names:
-            frames.append(_clip_scores(study, seed, split, fold))
+            frame = _clip_scores(study, seed, split, fold)
+            frames.append(frame[~frame["video_id"].isin(seen)])
+            seen |= set(frame["video_id"])
     return pd.concat(frames, ignore_index=True)
 
 

@@ -15,6 +15,8 @@ from condi_lib import paths
 from condi_lib.losses import LOSSES, build_objective
 from condi_lib.models.zoo import check_backbone
 from condi_lib.training import TrainingSettings
+from condi_lib.videos.decode import RESIZE
+from condi_lib.videos.official import OFFICIAL, check_fold
 from condi_lib.videos.pantomime import PantomimeSpec
 from condi_lib.videos.preprocess import Preprocess
 
@@ -49,28 +51,95 @@ class CatalogSource:
 
 
 @dataclass(frozen=True)
+class OfficialSource:
+    """A published data set, read from its official lists: splits ``train`` and ``test``.
+
+    The shares that are taken from the training list are drawn at random by class, and never divide
+    a group (UCF-101: the recordings ``g..``, HMDB-51: films, Kinetics: videos of YouTube). Paper,
+    sec. IV: Something-Something V2's training list is divided .9/.1.
+
+    Attributes:
+        name: A key of :data:`condi_lib.videos.official.OFFICIAL`.
+        root: Folder of the videos; relative paths start at the project's root.
+        lists: Folder of the official files.
+        fold: Which of the official divisions; a study's ``folds`` may name several.
+        val_fraction: Share of the training list that becomes ``val``; 0: there is none.
+        teacher_fraction: Share of the training list that becomes ``teacher_train``, so that a
+            teacher need not have seen what its students learn confidence on; 0: there is none.
+        skip_bad: Leave bad files out and list them, instead of stopping.
+        min_frames: Videos with fewer frames are bad. Shorter than a clip is not: the clip loops.
+        every_frame: Decode every video once before anything is computed: damage inside a file
+            would otherwise stop a training in its middle.
+        seed: Of the random shares.
+        content: SHA-256 of the official files, of all folds; filled in when the study is read. A
+            study whose ``content`` is given can be read without them.
+    """
+
+    name: str
+    root: str
+    lists: str
+    fold: int = 1
+    val_fraction: float = 0.1
+    teacher_fraction: float = 0.0
+    skip_bad: bool = False
+    min_frames: int = 2
+    every_frame: bool = True
+    seed: int = 0
+    content: str = ""
+
+    def __post_init__(self) -> None:
+        check_fold(self.name, self.fold)
+        if self.min_frames < 2:
+            raise ValueError(f"min_frames must be at least 2, got {self.min_frames}")
+        shares = (self.val_fraction, self.teacher_fraction)
+        if not all(0 <= share < 1 for share in shares) or sum(shares) >= 1:
+            raise ValueError(
+                f"val_fraction and teacher_fraction must leave a share to train on, got {shares}"
+            )
+
+    @property
+    def n_folds(self) -> int:
+        """How many official divisions there are."""
+        return OFFICIAL[self.name].n_folds
+
+    @property
+    def fractions(self) -> dict[str, float]:
+        """What the training list is divided into."""
+        taken = {"teacher_train": self.teacher_fraction, "val": self.val_fraction}
+        taken = {split: share for split, share in taken.items() if share}
+        return {"train": 1 - sum(taken.values()), **taken}
+
+
+@dataclass(frozen=True)
 class DatasetSpec:
     """Videos and how they become clips.
 
     Attributes:
         pantomime: The embedded benchmark, or
-        catalog: your own videos; exactly one of the two.
+        catalog: your own videos, or
+        official: a published data set; exactly one of the three.
         clip_frames: Frames that a clip spans.
         stride: Every how many of them are read.
-        size_px: Height and width to which frames are resized.
+        size_px: Height and width of the frames that networks are given.
+        resize: How frames come to that size: ``"stretch"`` them, or let them ``"cover"`` it,
+            keeping their proportion, and cut what stands out (what published networks saw).
         cache: Keep decoded clips in one file (small sets) or decode on demand.
     """
 
     pantomime: PantomimeSpec | None = None
     catalog: CatalogSource | None = None
+    official: OfficialSource | None = None
     clip_frames: int = 16
     stride: int = 1
     size_px: tuple[int, int] = (112, 112)
+    resize: str = "stretch"
     cache: bool = True
 
     def __post_init__(self) -> None:
-        if (self.pantomime is None) == (self.catalog is None):
-            raise ValueError("give exactly one of `pantomime` and `catalog`")
+        if [self.pantomime, self.catalog, self.official].count(None) != 2:
+            raise ValueError("give exactly one of `pantomime`, `catalog` and `official`")
+        if self.resize not in RESIZE:
+            raise ValueError(f"resize must be one of {RESIZE}, got {self.resize!r}")
         if self.pantomime is not None and self.pantomime.clip_frames != self.clip_frames:
             raise ValueError(
                 f"clip_frames is {self.clip_frames}, but pantomime.clip_frames is "
@@ -87,6 +156,8 @@ class DatasetSpec:
         """Names of the splits; None where only the catalog knows them."""
         if self.pantomime is not None:
             return tuple(self.pantomime.splits)
+        if self.official is not None:
+            return (*self.official.fractions, "test")
         named = self.catalog.groups or self.catalog.fractions
         return None if named is None else tuple(named)
 

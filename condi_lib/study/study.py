@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from condi_lib import paths
 from condi_lib.clip_table import ClipTable, merge_student, read_clip_table, write_clip_table
 from condi_lib.study.config import REFERENCE, TEACHER, StudySpec
-from condi_lib.study.datasets import read_catalog
+from condi_lib.study.datasets import read_videos, videos_root
 from condi_lib.study.ensure import ensure
 from condi_lib.study.networks import SCORES
 from condi_lib.study.params import read_fields, read_study
@@ -37,7 +37,10 @@ class Store(Protocol):
         """The network's training history."""
 
     def videos(self, fold: str) -> pd.DataFrame:
-        """The data set's videos."""
+        """The data set's usable videos."""
+
+    def left_out(self, fold: str) -> pd.DataFrame:
+        """The data set's other videos."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,12 @@ class RunStore:
         return pd.read_csv(self._run(name, seed, fold) / "history.csv")
 
     def videos(self, fold: str) -> pd.DataFrame:
-        """The data set's videos."""
-        return pd.read_csv(ensure(self.spec.dataset_of(fold), progress=True) / "videos.csv")
+        """The data set's usable videos."""
+        return read_videos(ensure(self.spec.dataset_of(fold), progress=True) / "videos.csv")
+
+    def left_out(self, fold: str) -> pd.DataFrame:
+        """The data set's other videos."""
+        return read_videos(ensure(self.spec.dataset_of(fold), progress=True) / "left_out.csv")
 
 
 @dataclass(frozen=True)
@@ -86,8 +93,15 @@ class FolderStore:
         return pd.read_csv(self._path(f"{_stem(name, seed, fold)}.csv"))
 
     def videos(self, fold: str) -> pd.DataFrame:
-        """The data set's videos."""
-        return pd.read_csv(self._path(f"videos{_tail(fold)}.csv"))
+        """The data set's usable videos."""
+        return read_videos(self._path(f"videos{_tail(fold)}.csv"))
+
+    def left_out(self, fold: str) -> pd.DataFrame:
+        """The data set's other videos; a folder without the file has all videos."""
+        path = self.folder / f"left_out{_tail(fold)}.csv"
+        if path.exists():
+            return read_videos(path)
+        return pd.DataFrame(columns=["file", "split", "kind", "cause"])
 
 
 def _tail(fold: str) -> str:
@@ -153,6 +167,10 @@ class Study:
         """
         return self.store.videos(fold)
 
+    def left_out(self, fold: str = "") -> pd.DataFrame:
+        """One row per video that is listed but not usable: ``file, split, kind, cause``."""
+        return self.store.left_out(fold)
+
     def frames(self, video_id: str, size_px: int = 112) -> NDArray[np.uint8]:
         """All frames of a video, ``[T, H, W, 3]``: decoded, or drawn anew for a pantomime.
 
@@ -161,8 +179,9 @@ class Study:
         """
         pantomime = self.spec.dataset.pantomime
         if pantomime is None:
-            root = read_catalog(self.spec.dataset_of(self.spec.fold_names[0])).root
-            return read_frames(root / video_id, size_px=(size_px, size_px))
+            path = videos_root(self.spec.dataset) / video_id
+            resize = self.spec.dataset.resize
+            return read_frames(path, size_px=(size_px, size_px), resize=resize)
         split, _, name = video_id.partition("/")
         return draw(script(pantomime, split, int(name.partition("_")[0])), pantomime, size_px)
 
@@ -192,6 +211,7 @@ def export_reference(source: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for fold in study.spec.fold_names:
         study.videos(fold).to_csv(folder / f"videos{_tail(fold)}.csv", index=False)
+        _export_left_out(study.left_out(fold), folder / f"left_out{_tail(fold)}.csv")
         for seed in study.seeds:
             for name in (TEACHER, *study.students):
                 stem = _stem(name, seed, fold)
@@ -199,10 +219,17 @@ def export_reference(source: str, folder: Path) -> None:
                 write_clip_table(table, folder / f"{stem}.parquet", "float16")
                 study.store.history(name, seed, fold).to_csv(folder / f"{stem}.csv", index=False)
     fields = read_fields(source)
-    if study.spec.dataset.catalog is not None:  # so that it can be read without the videos
-        fields["dataset"]["catalog"]["content"] = study.spec.dataset.catalog.content
+    for kind in ("catalog", "official"):  # so that it can be read without the videos
+        if (videos := getattr(study.spec.dataset, kind)) is not None:
+            fields["dataset"][kind]["content"] = videos.content
     text = yaml.safe_dump({"study": fields}, sort_keys=False)
     (folder / "study.yaml").write_text(text, encoding="utf-8")
+
+
+def _export_left_out(left_out: pd.DataFrame, path: Path) -> None:
+    path.unlink(missing_ok=True)
+    if len(left_out):
+        left_out.to_csv(path, index=False)
 
 
 def _judged(table: ClipTable, spec: StudySpec) -> ClipTable:

@@ -1,4 +1,4 @@
-"""Tables that chapters print: methods at their best K, paired comparisons, the paper's numbers."""
+"""Tables that chapters print: videos, methods at their best K, comparisons, the paper's numbers."""
 
 import re
 
@@ -6,8 +6,42 @@ import numpy as np
 import pandas as pd
 
 from condi_lib import paths
-from condi_lib.statistics import paired_permutation_test
 from condi_lib.study.results import Sweep
+from condi_lib.study.study import Study
+from condi_lib.videos.scan import KINDS
+
+
+def video_counts(study: Study) -> pd.DataFrame:
+    """How many listed videos could be used: the denominator of every accuracy.
+
+    Returns:
+        Indexed by split (by fold and split where there are folds), in order: ``listed, usable``,
+        then those left out, ``missing, corrupt, too_short``.
+    """
+    parts = {}
+    for fold in study.spec.fold_names:
+        usable = study.videos(fold)["split"].value_counts(sort=False)
+        left_out = study.left_out(fold)
+        bad = pd.crosstab(left_out["split"], left_out["kind"])
+        bad = bad.reindex(index=usable.index, columns=list(KINDS), fill_value=0)
+        counts = bad.assign(usable=usable, listed=usable + bad.sum(axis=1))
+        parts[fold] = counts[["listed", "usable", *KINDS]].astype(int).rename_axis("split")
+    return pd.concat(parts, names=["fold"]) if study.spec.folds else parts[""]
+
+
+def state_denominator(study: Study, split: str = "test") -> str:
+    """Say in a sentence on how many of the listed videos of a split results are computed.
+
+    Example: ``Results on 28311 of 29093 listed test videos: 700 missing, 82 corrupt.``
+    """
+    counts = video_counts(study)
+    if study.spec.folds:
+        counts = counts.groupby("split", sort=False).sum()
+    row = counts.loc[split]
+    bad = [f"{row[kind]} {kind.replace('_', ' ')}" for kind in KINDS if row[kind]]
+    why = f": {', '.join(bad)}" if bad else ""
+    folds = f" (all {len(study.spec.folds)} folds)" if study.spec.folds else ""
+    return f"Results on {row['usable']} of {row['listed']} listed {split} videos{folds}{why}."
 
 
 def best_k_table(val: Sweep, test: Sweep, methods: list[str]) -> pd.DataFrame:
@@ -44,14 +78,10 @@ def comparison_table(
         Indexed by the other method: ``difference`` (:class:`Interval`, paired by video) and
         ``p_value`` of a sign-flip permutation test over videos.
     """
-
-    def at(name: str) -> np.ndarray:
-        return test.correct[name][:, :, test.k_clips.index(chosen[name])]
-
     rows = {
         other: {
             "difference": test.gain(method, chosen[method], other, chosen[other]),
-            "p_value": paired_permutation_test(at(method), at(other)),
+            "p_value": test.p_value(method, chosen[method], other, chosen[other]),
         }
         for other in others
     }

@@ -89,8 +89,11 @@ def _divide_videos(catalog: Catalog, shares: NDArray[np.float64], seed: int) -> 
     """Return each video's split; what rounding owes a split in one class it gets in the next."""
     chosen: dict[str, int] = {}
     owed = np.zeros(len(shares))
-    for label in range(len(catalog.classes)):
-        videos = sorted(record.video_id for record in catalog if record.label == label)
+    by_label: list[list[str]] = [[] for _ in catalog.classes]
+    for record in catalog:
+        by_label[record.label].append(record.video_id)
+    for label, videos in enumerate(by_label):
+        videos.sort()
         owed += shares * len(videos)
         counts = _round_to(owed, len(videos))
         owed -= counts
@@ -120,11 +123,11 @@ def _divide_groups(catalog: Catalog, shares: NDArray[np.float64], seed: int) -> 
     lacking = shares[:, None] * np.array(list(catalog.class_counts().values()))
     chosen: dict[str, int] = {}
     for group in order:
-        labels = [record.label for record in members[group]]
-        counts = np.bincount(labels, minlength=len(catalog.classes))
+        labels, counts = np.unique([r.label for r in members[group]], return_counts=True)
         # The squared shortfall, relative to the share, shrinks most in the split that needs it.
-        gain = ((lacking**2 - (lacking - counts) ** 2) / shares[:, None]).sum(axis=1)
+        before = lacking[:, labels]
+        gain = ((before**2 - (before - counts) ** 2) / shares[:, None]).sum(axis=1)
         split = int(np.argmax(gain))
-        lacking[split] -= counts
+        lacking[split, labels] -= counts
         chosen |= {record.video_id: split for record in members[group]}
     return chosen
