@@ -2,10 +2,10 @@
 
 import signal
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
-from tyro.conf import Positional, arg
+from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, Suppress, arg, subcommand
 
 
 def study(
@@ -66,11 +66,63 @@ def reference(name: Positional[str] = "full") -> None:
     export_reference(name, paths.reference_dir())
 
 
+def data_check(
+    where: Positional[str],
+    dataset: Annotated[str | None, arg(metavar="NAME")] = None,
+    lists: Annotated[str | None, arg(metavar="FOLDER")] = None,
+    workers: int = 2,
+    every_frame: bool = False,
+    clip_frames: Annotated[int | None, arg(metavar="N")] = None,
+    strict: bool = False,
+    fresh: bool = False,
+    output: Annotated[str | None, arg(metavar="CSV")] = None,
+) -> None:
+    """Look into every file of a data set: what is usable, missing, damaged, there twice.
+
+    Ends with status 1 if a split has no usable video or, with --strict, if there is any problem.
+    What was found is kept: a check that was stopped goes on, and one that is repeated looks only
+    into files that have changed.
+
+    Args:
+        where: A params file, by name or path; or a folder of videos; or the CSV that lists them.
+        dataset: The published data set in that folder: ucf101, hmdb51, kinetics or
+            something_something_v2. Without it: a folder per class.
+        lists: Folder of its official files. Default: the same folder.
+        workers: Processes that share the work.
+        every_frame: Decode everything, which also finds damage inside files.
+        clip_frames: Frames of one clip. Default: as the params file says, or 16.
+        strict: Any problem is a failure.
+        fresh: Look into all files again.
+        output: File to write the list of problems to.
+    """
+    from condi_lib.study.data_check import check_data, datasets_to_check
+    from condi_lib.study.data_report import report_lines
+
+    datasets = datasets_to_check(where, dataset, lists)
+    check = check_data(datasets, workers, every_frame, clip_frames, fresh, progress=True)
+    print("\n".join(report_lines(check)))
+    if output is not None:
+        check.problems.to_csv(output, index=False)
+        print(f"all of them: {output}")
+    if not check.is_usable or (strict and len(check.problems)):
+        sys.exit(1)
+
+
+def data(
+    command: OmitArgPrefixes[
+        OmitSubcommandPrefixes[
+            Annotated[Any, subcommand("check", constructor=data_check)] | Annotated[None, Suppress]
+        ]
+    ],
+) -> None:
+    """Look after data sets."""
+
+
 def main() -> None:
     """Run a command; a known mistake ends in one readable message, not in a traceback."""
     try:
         tyro.extras.subcommand_cli_from_dict(
-            {"study": study, "job": job, "jobs": jobs, "reference": reference},
+            {"study": study, "data": data, "job": job, "jobs": jobs, "reference": reference},
             prog="python -m condi_lib",
         )
     except Exception as error:

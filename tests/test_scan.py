@@ -9,7 +9,7 @@ import pytest
 from video_files import numbered_frames
 
 from condi_lib.videos import scan as scan_module
-from condi_lib.videos.catalog import Catalog, CatalogError, VideoRecord, scan
+from condi_lib.videos.catalog import Catalog, CatalogError, VideoRecord, scan, survey
 from condi_lib.videos.decode import probe, write_video
 from condi_lib.videos.journal import Journal, stamp_of
 
@@ -54,7 +54,7 @@ def test_bad_files_are_told_apart(catalog):
 
 
 def test_videos_shorter_than_asked_for_are_left_out(catalog):
-    report = scan(catalog, skip_bad=True, min_frames=8)
+    report = survey(catalog, min_frames=8)
     assert [info.n_frames for info in report.infos.values()] == [9, 11]
     assert {bad.kind for bad in report.left_out[:2]} == {"too_short"}
     assert report.left_out[0].cause == "has 4 frames, fewer than 8"
@@ -65,7 +65,7 @@ def test_a_journal_changes_nothing_but_the_work(catalog, tmp_path, monkeypatch):
     journal = tmp_path / "scan.jsonl"
     for worked in ([f"{n}.mp4" for n in range(N_VIDEOS)], ["4.mp4"]):  # what is missing may come
         seen = count_looks(monkeypatch)
-        report = scan(catalog, skip_bad=True, journal=journal)
+        report = survey(catalog, journal=journal)
         assert report.infos == plain.infos and list(report.infos) == list(plain.infos)
         assert report.left_out == plain.left_out
         assert [bad.advice for bad in report.left_out] == [bad.advice for bad in plain.left_out]
@@ -74,32 +74,32 @@ def test_a_journal_changes_nothing_but_the_work(catalog, tmp_path, monkeypatch):
 
 def test_a_file_that_changed_is_looked_into_again(catalog, tmp_path, monkeypatch):
     journal = tmp_path / "scan.jsonl"
-    scan(catalog, skip_bad=True, journal=journal)
+    survey(catalog, journal=journal)
     write_video(tmp_path / "2.mp4", numbered_frames(20))  # downloaded again
     write_video(tmp_path / "4.mp4", numbered_frames(21))  # found at last
     os.utime(tmp_path / "5.mp4", ns=(1, 1))
     seen = count_looks(monkeypatch)
-    report = scan(catalog, skip_bad=True, journal=journal)
+    report = survey(catalog, journal=journal)
     assert seen == ["2.mp4", "4.mp4", "5.mp4"]
     assert [report.infos[f"{n}.mp4"].n_frames for n in (2, 4, 5)] == [20, 21, 9]
 
 
 def test_another_way_of_looking_begins_anew(catalog, tmp_path, monkeypatch):
     journal = tmp_path / "scan.jsonl"
-    scan(catalog, skip_bad=True, every_frame=True, journal=journal)
+    survey(catalog, every_frame=True, journal=journal)
     seen = count_looks(monkeypatch)
-    scan(catalog, skip_bad=True, journal=journal)
+    survey(catalog, journal=journal)
     assert len(seen) == N_VIDEOS
 
 
 @pytest.mark.parametrize("cut", [1, 7, 40])
 def test_a_line_cut_off_by_a_kill_is_written_anew(catalog, tmp_path, monkeypatch, cut):
     journal = tmp_path / "scan.jsonl"
-    scan(catalog, skip_bad=True, journal=journal)
+    survey(catalog, journal=journal)
     whole = journal.read_bytes()
     journal.write_bytes(whole[:-cut])
     seen = count_looks(monkeypatch)
-    scan(catalog, skip_bad=True, journal=journal)
+    survey(catalog, journal=journal)
     assert seen == ["4.mp4", "7.mp4"]
     assert journal.read_bytes() == whole
 
@@ -108,7 +108,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from condi_lib.videos import scan as module
-from condi_lib.videos.catalog import Catalog, VideoRecord, scan
+from condi_lib.videos.catalog import Catalog, VideoRecord, survey
 
 probe, seen, folder = module.probe, [], Path(sys.argv[1])
 
@@ -120,7 +120,7 @@ def look(path):
 
 module.probe = look
 records = tuple(VideoRecord(f"{n}.mp4", folder / f"{n}.mp4", 0) for n in range(8))
-scan(Catalog(folder, ("a",), records), skip_bad=True, journal=folder / "scan.jsonl")
+survey(Catalog(folder, ("a",), records), journal=folder / "scan.jsonl")
 """
 
 
@@ -128,14 +128,14 @@ def test_a_killed_scan_goes_on_where_it_was(catalog, tmp_path, monkeypatch):
     killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
     assert killed.returncode == -signal.SIGKILL
     seen = count_looks(monkeypatch)
-    gone_on = scan(catalog, skip_bad=True, journal=tmp_path / "scan.jsonl")
+    gone_on = survey(catalog, journal=tmp_path / "scan.jsonl")
     assert seen == ["4.mp4", "6.mp4", "7.mp4"]  # 4 is missing; 0 to 3 and 5 are known
     assert gone_on.infos == scan(catalog, skip_bad=True).infos
 
 
 def test_workers_share_a_scan_and_its_journal(catalog, tmp_path):
     journal = tmp_path / "scan.jsonl"
-    shared = scan(catalog, workers=2, skip_bad=True, journal=journal)
+    shared = survey(catalog, workers=2, journal=journal)
     plain = scan(catalog, skip_bad=True)
     assert shared.infos == plain.infos and shared.left_out == plain.left_out
     with Journal(journal, every_frame=False) as kept:

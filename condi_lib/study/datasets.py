@@ -20,7 +20,7 @@ from condi_lib.videos.catalog import (
     assign_splits_by_group,
     read_catalog_csv,
     read_catalog_folders,
-    scan,
+    survey,
 )
 from condi_lib.videos.clips import ClipGrid
 from condi_lib.videos.loader import ClipSet, cache_clips
@@ -148,16 +148,15 @@ def make_dataset(spec: DatasetSpec, folder: Path, workers: int, progress: bool) 
         _draw(spec.pantomime, workers, progress)
     source = spec.official or spec.catalog
     names = ("min_frames", "every_frame") if spec.official is not None else ()
-    report = scan(
+    report = survey(
         read_catalog(spec),
         workers=workers,
-        skip_bad=True,
         progress=progress,
         journal=folder / JOURNAL,
         **{name: getattr(source, name) for name in names},
     )
     _write(folder / "left_out.csv", _left_out_table(report))
-    if source is None or not source.skip_bad:
+    if source is None or not source.skip_bad or not report.infos:
         report.refuse_bad(f"give skip_bad: true (all are listed in {folder / 'left_out.csv'})")
     _refuse_empty_splits(spec, report)
     _write(folder / "videos.csv", _video_table(report))

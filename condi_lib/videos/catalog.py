@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from condi_lib.videos.csv_rows import read_rows
 from condi_lib.videos.records import Catalog, CatalogError, VideoRecord
-from condi_lib.videos.scan import BadVideo, ScanReport, scan
+from condi_lib.videos.scan import BadVideo, ScanReport, scan, survey
 from condi_lib.videos.splits import assign_splits, assign_splits_by_group
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "read_catalog_csv",
     "read_catalog_folders",
     "scan",
+    "survey",
 ]
 
 SPLIT_FOLDERS = {

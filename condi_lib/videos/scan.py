@@ -86,27 +86,50 @@ def scan(
     skip_bad: bool = False,
     progress: bool = False,
     every_frame: bool = False,
-    journal: Path | None = None,
-    min_frames: int = 2,
 ) -> ScanReport:
-    """Probe every file of a catalog.
+    """Look into every file of a catalog, and refuse bad ones.
 
     Args:
         catalog: The videos.
-        workers: Processes that share the work; 0 stays in this one. They are started afresh, so
-            a script must call this below ``if __name__ == "__main__":``.
+        workers: See :func:`survey`.
         skip_bad: Leave bad files out and list them in the report, rather than raise.
-        progress: Show a progress bar.
-        every_frame: Decode all frames, which also finds damage inside a file, and takes longer.
-        journal: File in which findings are kept as they come. A scan with the same journal looks
-            only into files that it has not seen, or not as they are now. The caller deletes it.
-        min_frames: Videos with fewer frames are bad.
+        progress: See :func:`survey`.
+        every_frame: See :func:`survey`.
 
     Returns:
         The usable videos, what they hold, and what was left out.
 
     Raises:
         CatalogError: If files are bad, listing them; with ``skip_bad``, if all are.
+    """
+    report = survey(catalog, workers, progress, every_frame)
+    if not skip_bad or not report.infos:
+        report.refuse_bad()
+    return report
+
+
+def survey(
+    catalog: Catalog,
+    workers: int = 0,
+    progress: bool = False,
+    every_frame: bool = False,
+    journal: Path | None = None,
+    min_frames: int = 2,
+) -> ScanReport:
+    """Look into every file of a catalog, and say what is there, however bad.
+
+    Args:
+        catalog: The videos.
+        workers: Processes that share the work; 0 stays in this one. They are started afresh, so
+            a script must call this below ``if __name__ == "__main__":``.
+        progress: Show a progress bar.
+        every_frame: Decode all frames, which also finds damage inside a file, and takes longer.
+        journal: File in which findings are kept as they come. A survey with the same journal looks
+            only into files that it has not seen, or not as they are now. The caller deletes it.
+        min_frames: Videos with fewer frames are bad.
+
+    Returns:
+        The usable videos, what they hold, and the bad ones.
     """
     infos: dict[str, VideoInfo] = {}
     left_out: list[BadVideo] = []
@@ -122,10 +145,7 @@ def scan(
         else:
             infos[record.video_id] = found
     usable = tuple(record for record in catalog if record.video_id in infos)
-    report = ScanReport(replace(catalog, records=usable), infos, tuple(left_out))
-    if not skip_bad or not infos:
-        report.refuse_bad()
-    return report
+    return ScanReport(replace(catalog, records=usable), infos, tuple(left_out))
 
 
 def _look_at_all(
