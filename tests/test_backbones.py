@@ -3,7 +3,7 @@
 The golden logits were computed with the reference implementations themselves (ResNeXt of
 Efficient-3DCNNs, R(2+1)D of 3D-ResNets-PyTorch; their pooling made global, so that clips may have
 any size), filled by :mod:`fixed_weights` as ours are here. They guard against regressions: on
-random weights the full comparison gave differences up to 4e-6, in logits up to 27, at 5 to 32
+random weights the full comparison gave differences up to 5e-6, in logits up to 27, at 5 to 32
 frames of 33 to 112 px. The small ones have no published counterpart; their goldens are our own.
 """
 
