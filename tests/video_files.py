@@ -1,6 +1,8 @@
 """Video files made to order: every frame carries its own number, readable after any encoding."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -89,6 +91,21 @@ def read_numbers(frames: NDArray[np.uint8]) -> list[int]:
     return numbers.tolist()
 
 
+@contextlib.contextmanager
+def _ordinary_priority() -> Iterator[None]:
+    """Take back the real-time priority that SVT-AV1 gives a process of root, and its children.
+
+    Tests that run beside such a process would starve.
+    """
+    try:
+        yield
+    finally:
+        for thread in Path("/proc/self/task").glob("*"):
+            with contextlib.suppress(OSError):  # the encoder's threads may end meanwhile
+                os.sched_setscheduler(int(thread.name), os.SCHED_OTHER, os.sched_param(0))
+
+
+@_ordinary_priority()
 def mux_video(
     path: Path,
     frames: NDArray[np.uint8],
