@@ -13,20 +13,27 @@ def study(
     cores: int = 2,
     fresh: bool = False,
     profile: Annotated[str | None, arg(metavar="FOLDER")] = None,
+    job_cores: int = 0,
+    gpus: int = 0,
+    processes: int = 0,
 ) -> None:
     """Compute what is missing of a study: videos, networks, clip tables, chapters, figures.
 
     Args:
         name: A params file in notebooks/params, by name, or the path of another one.
-        cores: Cores to use.
+        cores: Cores to use, of this machine.
         fresh: Forget earlier results of this study.
         profile: A workflow profile (cluster) instead of this machine's cores.
+        job_cores: Cores of each job, which decode and calculate. 0: two, a student one.
+        gpus: GPUs of each training job. On a cluster it asks for them.
+        processes: Processes of each training job, by torchrun. 0: one for each GPU.
     """
     from condi_lib.study.orchestrate import run_study
+    from condi_lib.study.plan import JobSize
 
     for sign in (signal.SIGTERM, signal.SIGHUP):  # end as on Ctrl-C, together with all jobs
         signal.signal(sign, signal.default_int_handler)
-    run_study(name, cores, fresh, profile)
+    run_study(name, cores, fresh, profile, JobSize(job_cores, gpus, processes))
 
 
 def job(name: Positional[str], job_name: Positional[str], workers: int = 2) -> None:

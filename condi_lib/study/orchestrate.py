@@ -1,22 +1,19 @@
 """Run a whole study: the workflow engine computes the jobs, this shows how far they are."""
 
-import contextlib
-import os
 import re
 import shutil
-import signal
 import subprocess
-import sys
 import textwrap
 import time
 from pathlib import Path
 
 from condi_lib import paths
 from condi_lib.study.chapters import run_chapter
+from condi_lib.study.engine import engine_command, stop_engine
 from condi_lib.study.ensure import ensure, forget
 from condi_lib.study.locks import alone
 from condi_lib.study.params import read_study
-from condi_lib.study.plan import Job, find_job, plan, study_folder, write_plan
+from condi_lib.study.plan import Job, JobSize, find_job, plan, study_folder, write_plan
 from condi_lib.study.progress import clock, watch
 
 
@@ -42,37 +39,41 @@ def run_job(source: str, name: str, workers: int = 2) -> None:
     job.stamp.touch()
 
 
-def run_study(source: str, cores: int = 2, fresh: bool = False, profile: str | None = None) -> None:
+def run_study(
+    source: str,
+    cores: int = 2,
+    fresh: bool = False,
+    profile: str | None = None,
+    size: JobSize | None = None,
+) -> None:
     """Compute everything of a study that is missing: runs, then chapters.
 
     Args:
         source: Name or path of a params file.
         cores: Cores to use.
         fresh: Delete the study's runs, videos and notebooks first.
-        profile: Folder of a workflow profile (a cluster), instead of this machine's cores.
+        profile: Name or folder of a workflow profile (a cluster), instead of this machine's cores.
+        size: What each job may use.
 
     Raises:
         StudyError: If a job fails; ends with the end of its log.
     """
     name = read_study(source).name
-    folder = study_folder(name)
+    folder, size = study_folder(name), size or JobSize()
+    command = engine_command(folder / "plan.json", cores, profile, size.gpus)
     start = time.monotonic()
     with alone(folder, f"study {name} is being run by another process; waiting for it") as lock:
         if fresh:
             _forget(plan(source), folder)
-        jobs = plan(source)
+        jobs = plan(source, size)
         for job in jobs:
             job.mark()
         if all(job.is_done for job in jobs):
             print(f"study {name}: nothing to do, all {len(jobs)} jobs are done")
         else:
-            _compute(source, jobs, folder, _resources(cores, profile), lock)
+            _compute(source, jobs, folder, command, lock)
             print(f"study {name}: complete after {clock(time.monotonic() - start)}")
     print(f"  notebooks: {folder / 'notebooks'}\n  figures:   {paths.figures_dir() / name}")
-
-
-def _resources(cores: int, profile: str | None) -> list[str]:
-    return ["--profile", profile] if profile else ["--cores", str(cores)]
 
 
 def _forget(jobs: list[Job], folder: Path) -> None:
@@ -82,7 +83,7 @@ def _forget(jobs: list[Job], folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _compute(source: str, jobs: list[Job], folder: Path, resources: list[str], lock: int) -> None:
+def _compute(source: str, jobs: list[Job], folder: Path, command: list[str], lock: int) -> None:
     """Let the engine compute what is missing, and show how far it is."""
     logs = folder / "logs"
     logs.mkdir(parents=True, exist_ok=True)
@@ -90,13 +91,8 @@ def _compute(source: str, jobs: list[Job], folder: Path, resources: list[str], l
         if not job.is_done:
             job.log.unlink(missing_ok=True)
     write_plan(jobs, source, folder / "plan.json")
-    command = [
-        *(sys.executable, "-m", "snakemake", "--snakefile", str(paths.snakefile())),
-        *("--directory", str(folder), "--config", f"plan={folder / 'plan.json'}"),
-        *("--rerun-incomplete", "--nolock", "--keep-going", "--rerun-triggers", "input"),
-        *resources,
-    ]
-    with (logs / "workflow.log").open("w") as log:
+    workflow_log = logs / "workflow.log"
+    with workflow_log.open("w") as log:
         # The engine holds the lock, too: if this process is killed, the engine goes on, and
         # whoever runs the study next waits for it.
         engine = subprocess.Popen(
@@ -105,18 +101,9 @@ def _compute(source: str, jobs: list[Job], folder: Path, resources: list[str], l
         try:
             watch(jobs, lambda: engine.poll() is not None)
         finally:  # neither Ctrl-C nor a killed engine may leave trainings that nobody watches
-            _stop(engine)
+            stop_engine(engine, workflow_log)
     if missing := [job for job in jobs if not job.is_done]:
-        raise StudyError(_report(missing, logs / "workflow.log"))
-
-
-def _stop(engine: subprocess.Popen) -> None:
-    """End the engine and its jobs, which are in its process group, if there are any left."""
-    for sign, patience_sec in ((signal.SIGTERM, 10), (signal.SIGKILL, None)):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(engine.pid, sign)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            engine.wait(patience_sec)
+        raise StudyError(_report(missing, workflow_log))
 
 
 def _report(missing: list[Job], workflow_log: Path) -> str:

@@ -1,7 +1,6 @@
 """What a study has to compute, as jobs with needs: the nodes of the workflow's graph."""
 
 import json
-import re
 import shlex
 import sys
 from dataclasses import asdict, dataclass, field
@@ -14,6 +13,39 @@ from condi_lib.study.ensure import is_done
 from condi_lib.study.params import params_path, read_study
 from condi_lib.study.specs import KINDS, Spec, describe, digest, run_name
 
+MAX_RESTARTS = 3  # of a job by torchrun
+
+
+@dataclass(frozen=True)
+class JobSize:
+    """What each job that makes a run may use; no run's digest depends on it.
+
+    Attributes:
+        cores: Cores of a job, for arithmetic and for decoding; 0: two, a student one.
+        gpus: GPUs that a training job asks a cluster for, or takes of this machine.
+        processes: Processes of a training job, started by torchrun; 0: one for each GPU.
+
+    Raises:
+        ValueError: If a number is negative, or there are fewer processes than GPUs.
+    """
+
+    cores: int = 0
+    gpus: int = 0
+    processes: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.cores, self.gpus, self.processes) < 0:
+            raise ValueError(f"cores, gpus and processes must not be negative, got {self}")
+        if 0 < self.processes < self.gpus:
+            raise ValueError(
+                f"{self.processes} processes cannot use {self.gpus} GPUs: each process uses one"
+            )
+
+    @property
+    def n_processes(self) -> int:
+        """Processes of a training job."""
+        return self.processes or max(1, self.gpus)
+
 
 @dataclass(frozen=True)
 class Job:
@@ -25,6 +57,8 @@ class Job:
         needs: Stamps of the jobs that come first.
         log: Where its output goes.
         threads: How many cores it uses.
+        gpus: How many GPUs it uses.
+        processes: Processes that share its work; more than one are started by torchrun.
         weight: About how long it takes beside the others (seconds on two cores, embedded study).
         spec: The run to compute, or
         notebook: the chapter to execute, and
@@ -36,10 +70,17 @@ class Job:
     log: Path
     needs: tuple[Path, ...] = ()
     threads: int = 1
+    gpus: int = 0
+    processes: int = 1
     weight: float = 1.0
     spec: Spec | None = field(default=None, repr=False)
     notebook: Path | None = None
     output: Path | None = None
+
+    @property
+    def kind(self) -> str:
+        """``dataset``, ``teacher``, ``student`` or ``chapter``; names its rule of the workflow."""
+        return "chapter" if self.spec is None else KINDS[type(self.spec)]
 
     @property
     def is_done(self) -> bool:
@@ -59,7 +100,23 @@ class Job:
     def command(self, source: str) -> list[str]:
         """The command that runs this job, in whatever folder."""
         study = params_path(source) if source.endswith(".yaml") else source
-        return [sys.executable, "-m", "condi_lib", "job", str(study), self.name]
+        task = ["-m", "condi_lib", "job", str(study), self.name]
+        return [*_launcher(self.processes), *task]
+
+
+def _launcher(n_processes: int) -> list[str]:
+    """Python, or torchrun where several processes share a job.
+
+    A killed process makes torchrun start all of them anew, from the last checkpoint. Half of
+    these restarts hang where the agents share the workers' TCP store (pytorch issue 135712).
+    """
+    if n_processes == 1:
+        return [sys.executable]
+    return [
+        *("env", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1"),
+        *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
+        *("--nproc-per-node", str(n_processes), "--max-restarts", str(MAX_RESTARTS)),
+    ]
 
 
 def study_folder(name: str) -> Path:
@@ -67,26 +124,28 @@ def study_folder(name: str) -> Path:
     return paths.runs_dir() / "studies" / name
 
 
-def plan(source: str) -> list[Job]:
+def plan(source: str, size: JobSize | None = None) -> list[Job]:
     """All jobs of a study, each after those that it needs.
 
     Args:
         source: Name or path of a params file.
+        size: What each job may use.
     """
-    study = read_study(source)
+    study, size = read_study(source), size or JobSize()
     runs: list[Job] = []
     for fold in study.fold_names:
         tail = f"-{fold.replace(' ', '_')}" if fold else ""
-        dataset = _run_job(f"dataset{tail}", study.dataset_of(fold), (), study)
+        dataset = _run_job(f"dataset{tail}", study.dataset_of(fold), (), study, size)
         runs.append(dataset)
         for seed in study.seeds:
             suffix = f"{tail}-seed{seed}"
             needs = (dataset.stamp,)
-            teacher = _run_job(f"teacher{suffix}", study.teacher_of(seed, fold), needs, study)
+            spec = study.teacher_of(seed, fold)
+            teacher = _run_job(f"teacher{suffix}", spec, needs, study, size)
             runs.append(teacher)
             for name in study.losses:
                 spec = study.student_of(name, seed, fold)
-                runs.append(_run_job(f"{name}{suffix}", spec, (teacher.stamp,), study))
+                runs.append(_run_job(f"{name}{suffix}", spec, (teacher.stamp,), study, size))
     chapters = chapter_notebooks(study.chapters)
     return runs + [_chapter_job(notebook, study, runs) for notebook in chapters]
 
@@ -94,8 +153,13 @@ def plan(source: str) -> list[Job]:
 _WEIGHTS = {"dataset": 60.0, "teacher": 120.0, "student": 75.0}
 
 
-def _run_job(name: str, spec: Spec, needs: tuple[Path, ...], study: StudySpec) -> Job:
+def _run_job(
+    name: str, spec: Spec, needs: tuple[Path, ...], study: StudySpec, size: JobSize
+) -> Job:
     kind = KINDS[type(spec)]
+    processes = 1 if kind == "dataset" else size.n_processes
+    # The data set is drawn by two processes; the teacher waits for nobody, students run in pairs.
+    threads = size.cores or (1 if kind == "student" else 2)
     return Job(
         name=name,
         # A stamp of the study's own: the workflow engine deletes outputs before a job and after a
@@ -103,9 +167,9 @@ def _run_job(name: str, spec: Spec, needs: tuple[Path, ...], study: StudySpec) -
         stamp=study_folder(study.name) / "stamps" / f"{name}-{digest(describe(spec))}",
         log=study_folder(study.name) / "logs" / f"{name}.log",
         needs=needs,
-        # The data set is drawn by two processes; the teacher waits for nobody, students run in
-        # pairs.
-        threads=1 if kind == "student" else 2,
+        threads=max(threads, processes),
+        gpus=0 if kind == "dataset" else size.gpus,
+        processes=processes,
         weight=_WEIGHTS[kind],
         spec=spec,
     )
@@ -134,11 +198,14 @@ def write_plan(jobs: list[Job], source: str, path: Path) -> None:
     """Write the jobs as JSON for the workflow engine, which then need not import the library."""
     rows = [
         {
-            "name": re.sub(r"\W", "_", job.name),
+            "kind": job.kind,
             "stamp": str(job.stamp),
             "needs": [str(stamp) for stamp in job.needs],
             "log": str(job.log),
             "threads": job.threads,
+            "gpus": job.gpus,
+            "gres": f"gpu:{job.gpus}" if job.gpus else "",  # as a cluster is asked for them
+            "processes": job.processes,
             "command": shlex.join(job.command(source)),
         }
         for job in jobs
