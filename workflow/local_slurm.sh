@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
 # A SLURM cluster of one node, this machine, to try the workflow's cluster profile on.
 #
-#   sudo workflow/local_slurm.sh start [GPUS]   install what is missing, start munged, slurmctld, slurmd
-#   export SLURM_CONF=...                       as `start` prints it: now sinfo, sbatch, squeue work
+#   sudo workflow/local_slurm.sh start [GPUS]   install what is missing; start munged, slurmctld, slurmd
 #   sudo workflow/local_slurm.sh status         the node and its jobs
-#   sudo workflow/local_slurm.sh stop           cancel all jobs and end the three daemons
+#   sudo workflow/local_slurm.sh stop           cancel all jobs, end the three daemons
 #
-# Works as root, also in a container without systemd. Everything it writes (key, configuration,
-# state, logs) lies in one folder, CONDI_SLURM_DIR, default /tmp/condi-slurm; /etc stays as it is.
-# GPUS is a number to pretend: jobs that ask for GPUs are scheduled as if there were so many. For
-# trials only: one user, no accounting, no limits on what a job really uses.
+# Works as root, also in a container without systemd. Key, configuration, state and logs lie in one
+# folder, CONDI_SLURM_DIR, default /tmp/condi-slurm; SLURM finds them by two links in /etc/slurm, which
+# `stop` takes away. GPUS is a number to pretend: jobs that ask for GPUs are scheduled as if
+# there were so many. For trials only: one user, no accounting, no limit on what a job really uses.
 set -euo pipefail
 
 folder=${CONDI_SLURM_DIR:-/tmp/condi-slurm}
-export SLURM_CONF=$folder/slurm.conf
+link=/etc/slurm/slurm.conf
 export PATH=$PATH:/usr/sbin
+unset SLURM_CONF
 
 say() { echo "local_slurm: $*"; }
 
@@ -42,8 +42,9 @@ write_configuration() {
     local gpus=$1 host memory_mb
     host=$(hostname -s)
     memory_mb=$(awk '/^MemTotal/ {print int($2 / 1024 * 0.95)}' /proc/meminfo)
+    rm -rf "$folder"/{state,spool} # jobs of an earlier time, nodes found bad then
     mkdir -p "$folder"/{state,spool}
-    cat >"$SLURM_CONF" <<END
+    cat >"$folder/slurm.conf" <<END
 ClusterName=local
 SlurmctldHost=$host(127.0.0.1)
 SlurmUser=root
@@ -81,11 +82,16 @@ END
 start() {
     local gpus=${1:-0}
     [ "$(id -u)" -eq 0 ] || fail "must be root: sudo $0 start"
+    [ "$(readlink -f $link)" = "$folder/slurm.conf" ] || [ ! -e $link ] ||
+        fail "$link is there: this machine belongs to a SLURM cluster"
     [ ! -e "$folder/slurmctld.pid" ] || fail "runs already in $folder; first: $0 stop"
     install_missing
     mkdir -p "$folder"
     chmod 755 "$folder"
     write_configuration "$gpus"
+    mkdir -p "$(dirname $link)"
+    ln -sfn "$folder/slurm.conf" $link
+    ln -sfn "$folder/gres.conf" "$(dirname $link)/gres.conf"
     [ -e "$folder/munge.key" ] || (umask 077 && head -c 128 /dev/urandom >"$folder/munge.key")
     munged --force --key-file="$folder/munge.key" --socket="$folder/munge.socket" \
         --pid-file="$folder/munged.pid" --log-file="$folder/munged.log" \
@@ -95,7 +101,6 @@ start() {
     for _ in $(seq 60); do
         if sinfo --noheader --format=%t 2>/dev/null | grep -q idle; then
             say "up: $(sinfo --noheader --format='%P %c cores %m MB %G')"
-            echo "export SLURM_CONF=$SLURM_CONF"
             return
         fi
         sleep 0.5
@@ -104,8 +109,9 @@ start() {
 }
 
 stop() {
-    scancel --state=PENDING --quiet --full --user="$(id -un)" 2>/dev/null || true
-    scancel --quiet --full --user="$(id -un)" 2>/dev/null || true
+    [ "$(readlink -f $link)" = "$folder/slurm.conf" ] || fail "nothing was started from $folder"
+    scancel --quiet --state=PENDING --partition=local || true
+    scancel --quiet --partition=local || true
     for daemon in slurmd slurmctld munged; do
         local file=$folder/$daemon.pid
         [ -e "$file" ] || continue
@@ -119,6 +125,7 @@ stop() {
         rm -f "$file"
         say "ended $daemon"
     done
+    rm -f $link "$(dirname $link)/gres.conf"
 }
 
 case ${1:-} in
@@ -129,7 +136,7 @@ status)
     squeue
     ;;
 *)
-    sed -n '2,7s/^# \{0,1\}//p' "$0"
+    sed -n '2,6s/^# \{0,1\}//p' "$0"
     exit 2
     ;;
 esac
