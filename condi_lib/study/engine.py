@@ -6,12 +6,16 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from condi_lib import paths
 
 _SLURM_RUN = re.compile(r"SLURM run ID: (\S+)")
-_SLURM_STATUS = re.compile(r"SLURM-job '(\w+)' failed, SLURM status is: '(\w+)'")
+_SLURM_FAILURE = re.compile(
+    r"SLURM-job '(?P<job>\w+)' failed, SLURM status is: '(?P<status>\w+)'.*\n"
+    r" +jobid: .*\n +output: (?P<stamp>.*)\n +log: (?P<log>.*) \(check"
+)
 
 
 def engine_command(
@@ -57,6 +61,27 @@ def find_profile(name: str) -> Path:
             return folder
     places = ", ".join(map(str, tried))
     raise ValueError(f"no workflow profile {name!r} with a config.yaml: looked at {places}")
+
+
+@dataclass(frozen=True)
+class ClusterFailure:
+    """What a cluster says about a job that failed: the last time, if it was tried again.
+
+    Attributes:
+        job_id: Its number on the cluster.
+        status: ``TIMEOUT``, ``OUT_OF_MEMORY``, ``CANCELLED``, ``NODE_FAIL``, ``FAILED``, ...
+        log: Where the cluster keeps its output.
+    """
+
+    job_id: str
+    status: str
+    log: Path
+
+
+def cluster_failures(log: Path) -> dict[str, ClusterFailure]:
+    """The failures that the engine's log tells of, by the stamp that the job should have left."""
+    found = _SLURM_FAILURE.finditer(log.read_text(errors="replace"))
+    return {f["stamp"]: ClusterFailure(f["job"], f["status"], Path(f["log"])) for f in found}
 
 
 def stop_engine(engine: subprocess.Popen, log: Path, patience_sec: float = 10) -> None:

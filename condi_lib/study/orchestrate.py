@@ -9,12 +9,19 @@ from pathlib import Path
 
 from condi_lib import paths
 from condi_lib.study.chapters import run_chapter
-from condi_lib.study.engine import engine_command, stop_engine
+from condi_lib.study.engine import cluster_failures, engine_command, stop_engine
 from condi_lib.study.ensure import ensure, forget
 from condi_lib.study.locks import alone
 from condi_lib.study.params import read_study
 from condi_lib.study.plan import Job, JobSize, find_job, plan, study_folder, write_plan
 from condi_lib.study.progress import clock, watch
+
+SHARED_FOLDER_SEC = 60  # until this machine sees what another one wrote to a shared folder
+# To the end, or to what torchrun adds; srun's and slurmstepd's messages are lines.
+_MESSAGE = re.compile(
+    r"^(?:error: .*?(?=^[EIW]\d{4} |\Z)|(?:srun|slurmstepd): error: [^\n]*)",
+    re.DOTALL | re.MULTILINE,
+)
 
 
 class StudyError(RuntimeError):
@@ -102,17 +109,33 @@ def _compute(source: str, jobs: list[Job], folder: Path, command: list[str], loc
             watch(jobs, lambda: engine.poll() is not None)
         finally:  # neither Ctrl-C nor a killed engine may leave trainings that nobody watches
             stop_engine(engine, workflow_log)
-    if missing := [job for job in jobs if not job.is_done]:
+    patience_sec = SHARED_FOLDER_SEC if engine.returncode == 0 else 0
+    if missing := _missing(jobs, patience_sec):
         raise StudyError(_report(missing, workflow_log))
+
+
+def _missing(jobs: list[Job], patience_sec: float) -> list[Job]:
+    """Jobs that are not done, also after waiting for what other machines have written."""
+    start = time.monotonic()
+    while missing := [job for job in jobs if not job.is_done]:
+        if time.monotonic() - start >= patience_sec:
+            break
+        time.sleep(1)
+    return missing
 
 
 def _report(missing: list[Job], workflow_log: Path) -> str:
     """Name what failed and why; the rest only waited for it."""
-    failed = [job for job in missing if job.log.exists()]
-    if not failed:
+    on_cluster, shown = cluster_failures(workflow_log), []
+    for job in missing:
+        failure = on_cluster.get(str(job.stamp))
+        why = f" ({failure.status}, SLURM job {failure.job_id})" if failure else ""
+        log = failure.log if failure and not job.log.exists() else job.log
+        if log.exists():
+            shown.append(f"{job.name} failed{why}; the end of {log}:\n{_end(log)}")
+    if not shown:
         return f"the workflow failed; the end of {workflow_log}:\n{_end(workflow_log)}"
-    shown = [f"{job.name} failed; the end of {job.log}:\n{_end(job.log)}" for job in failed]
-    waiting = len(missing) - len(failed)
+    waiting = len(missing) - len(shown)
     rest = f"{waiting} other jobs wait for that; " if waiting else ""
     return "\n".join([*shown, f"{rest}what is done is kept."])
 
@@ -120,10 +143,10 @@ def _report(missing: list[Job], workflow_log: Path) -> str:
 def _end(log: Path, n_lines: int = 15) -> str:
     """The error message at the end of a log, or its last lines."""
     text = log.read_text(errors="replace").replace("\r", "\n").strip()
-    message = re.search(r"^error: .*", text, re.DOTALL | re.MULTILINE)
+    message = _MESSAGE.search(text)
     if message:
-        return textwrap.indent(message[0], "    ")
+        return textwrap.indent(message[0].strip(), "    ")
     lines = text.splitlines()[-n_lines:]
-    if not any("Error" in line for line in lines):
+    if not any("rror" in line for line in lines):
         lines.append("(it ended without an error message: was it killed, for lack of memory?)")
     return textwrap.indent("\n".join(lines), "    ")
