@@ -63,7 +63,7 @@ $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check uv
 	$(RUN) -m uv pip install --python $(RUN) --compile-bytecode \
-		-r requirements.lock -e '.[study,test]'
+		-r requirements.lock -e '.[study,test,cluster]'
 	@mkdir -p $(VENV)/etc/ipython
 	@echo 'c.IPKernelApp.log_level = 40' > $(VENV)/etc/ipython/ipython_kernel_config.py
 	@touch $@

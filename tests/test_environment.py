@@ -67,7 +67,7 @@ def third_party_imports(source: str) -> Iterator[str]:
 
 
 def test_every_declared_dependency_is_locked_in_a_version_that_satisfies_it():
-    assert lock_problems(declared("study", "test"), locked()) == []
+    assert lock_problems(declared("study", "test", "cluster"), locked()) == []
 
 
 def test_a_lock_that_lags_behind_is_noticed():
@@ -93,7 +93,7 @@ def test_conda_gets_python_and_pip_and_leaves_the_rest_to_pyproject():
     assert pip == "pip"
     (line,) = pip_lines["pip"]
     extras = re.fullmatch(r"-e \.\[(.+)\]", line)[1].split(",")
-    assert set(extras) == {"study", "test"} <= set(PROJECT["optional-dependencies"])
+    assert set(extras) == {"study", "test", "cluster"} <= set(PROJECT["optional-dependencies"])
 
 
 def test_make_installs_the_same_extras_as_conda():
