@@ -35,7 +35,7 @@ def test_hours_are_those_of_the_slower_side(script):
     rates |= {"decode_in_order": 0.0025, "decode_random": 10.0}
     plan = script.Plan(18, 9, 9, frames=32, epochs=100, gpus=2, cores=4, **rates)
     assert (plan.scored, plan.trained, plan.judged) == (72, 1800, 36)
-    numbers = [line[30:66].split() for line in script.hour_lines(plan)[1:]]
+    numbers = [line[30:74].split() for line in script.hour_lines(plan)[1:]]
     assert numbers == [
         ["0.00", "1.0", "2.0", "2.0"],  # 72 / .02 = 3600 s; 72 / .01 = 7200 s
         ["0.00", "1.0", "0.0", "1.0"],  # 1800 / .5 = 3600 s
