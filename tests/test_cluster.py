@@ -20,7 +20,13 @@ from test_chapters import write_notebook
 from tiny_study import tiny, write_params
 
 from condi_lib import paths
-from condi_lib.study.engine import cluster_failures, engine_command, find_profile, stop_engine
+from condi_lib.study.engine import (
+    cluster_failures,
+    engine_command,
+    find_profile,
+    slurm_run,
+    stop_engine,
+)
 from condi_lib.study.orchestrate import _end, _report
 from condi_lib.study.plan import JobSize, plan, study_folder, write_plan
 
@@ -276,9 +282,11 @@ def study_on_slurm(root):
             study.terminate()
 
 
-def queued():
-    answer = subprocess.run(["squeue", "-ho", "%i"], capture_output=True, text=True, check=True)
-    return answer.stdout.split()
+def queued(plan_path):
+    """Numbers of the study's jobs that wait or run."""
+    run = slurm_run(plan_path.parent / "logs" / "workflow.log")
+    command = ["squeue", "--noheader", "--format=%i", "--name", run]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 
 
 def wait_for(condition, patience_sec=300):
@@ -294,7 +302,7 @@ def test_a_killed_job_is_tried_again_on_slurm(root, written):
     jobs, path = written()
     with study_on_slurm(root) as study:
         wait_for(jobs[0].log.exists)
-        killed = queued()
+        killed = queued(path)
         subprocess.run(["scancel", "--signal=KILL", *killed], check=True)
         assert study.wait(600) == 0
     assert all(job.is_done for job in plan("tiny"))
@@ -305,10 +313,10 @@ def test_a_killed_job_is_tried_again_on_slurm(root, written):
 @pytest.mark.slow
 @needs_slurm
 def test_ctrl_c_cancels_the_jobs_on_slurm(root, written):
-    jobs, _ = written()
+    jobs, path = written()
     with study_on_slurm(root) as study:
         wait_for(jobs[0].log.exists)
-        assert len(queued()) == 1
+        assert len(queued(path)) == 1
         study.send_signal(signal.SIGINT)
         assert study.wait(120) == 130
-    wait_for(lambda: queued() == [])
+    wait_for(lambda: queued(path) == [])

@@ -84,6 +84,12 @@ def cluster_failures(log: Path) -> dict[str, ClusterFailure]:
     return {f["stamp"]: ClusterFailure(f["job"], f["status"], Path(f["log"])) for f in found}
 
 
+def slurm_run(log: Path) -> str | None:
+    """The name that all jobs have which the engine has given to SLURM; None if it gave it none."""
+    found = _SLURM_RUN.search(log.read_text(errors="replace"))
+    return found[1] if found else None
+
+
 def stop_engine(engine: subprocess.Popen, log: Path, patience_sec: float = 10) -> None:
     """End the engine and its jobs: those in its process group, and those that a cluster has.
 
@@ -95,13 +101,13 @@ def stop_engine(engine: subprocess.Popen, log: Path, patience_sec: float = 10) -
         log: File to which its output went.
         patience_sec: How long it may take to end after each signal.
     """
-    run = _SLURM_RUN.search(log.read_text(errors="replace"))
+    run = slurm_run(log)
     if run and engine.poll() is None:
         _signal(engine, signal.SIGINT, patience_sec)
     _signal(engine, signal.SIGTERM, patience_sec)
     _signal(engine, signal.SIGKILL, None)
     if run:
-        subprocess.run(["scancel", "--name", run[1]], check=False, timeout=60)
+        subprocess.run(["scancel", "--name", run], check=False, timeout=60)
 
 
 def _signal(engine: subprocess.Popen, sign: int, patience_sec: float | None) -> None:
