@@ -37,14 +37,20 @@ class Plan:
     gpu_teacher: float = 1000.0  # a GPU's clips/s: ASSUMED, none was available to measure
     gpu_student: float = 4000.0
     gpu_training: float = 1000.0
-    decode_in_order: float = 130.0  # clips/s of a core: benchmarks/loader.py
-    decode_random: float = 30.0
+    decode_in_order: float = 110.0  # clips/s of a core: benchmarks/loader.py
+    decode_random: float = 26.0
+    scan_videos: float = 150.0  # videos/s of a core (benchmarks/decode.py: 6.5 ms a probe)
     float32_bytes: float = 2040.0  # a clip's row of logits on disk: bytes_per_clip() below
     float16_bytes: float = 1035.0
     teacher_params_m: float = 48.751  # 3D ResNeXt-101 and 3D ShuffleNetV2 2.0x, 600 classes
     student_params_m: float = 6.640
     process_mb: float = 1000.0  # without the model: benchmarks/memory.py
     worker_mb: float = 400.0
+
+    @property
+    def videos(self) -> int:
+        """Videos of all splits."""
+        return self.train_videos + self.val_videos + self.test_videos
 
     @property
     def clips_of_video(self) -> int:
@@ -54,7 +60,7 @@ class Plan:
     @property
     def scored(self) -> int:
         """Clips that the teacher scores: every split."""
-        return (self.train_videos + self.val_videos + self.test_videos) * self.clips_of_video
+        return self.videos * self.clips_of_video
 
     @property
     def trained(self) -> int:
@@ -74,7 +80,12 @@ def hour_lines(plan: Plan) -> list[str]:
         ("one student is trained", plan.trained, plan.gpu_training, plan.decode_random),
         ("the student scores val, test", plan.judged, plan.gpu_student, plan.decode_in_order),
     ]
-    lines = ["stage                          million clips   GPUs h   decoding h   hours"]
+    scan = plan.videos / (plan.cores * plan.scan_videos) / 3600
+    lines = [
+        "stage                          million clips   GPUs h   decoding h   hours",
+        f"{'all videos are scanned':<30} {'':>13} {'':>8} {scan:>12.1f} {scan:>7.1f}"
+        f"   {plan.videos:,} videos / ({plan.cores} cores x {plan.scan_videos:.0f}/s)",
+    ]
     for name, clips, gpu_rate, core_rate in stages:
         gpu = clips / (plan.gpus * gpu_rate) / 3600
         decode = clips / (plan.cores * core_rate) / 3600
