@@ -29,6 +29,30 @@ def test_centre_crop_by_hand():
         assert ready[batch, channel, frame, row, column].item() == pytest.approx(expected, abs=1e-6)
 
 
+def test_bgr_from_0_to_255_minus_a_mean_by_hand():
+    """As Efficient-3DCNNs takes Kinetics: x - mean, blue first, the mean in the network's order."""
+    mean = (114.7748, 107.7354, 99.4750)
+    efficient = Preprocess(2, tuple(m / 255 for m in mean), (1 / 255,) * 3, channel_order="bgr")
+    red, green, blue = 250, 100, 7
+    clips = torch.tensor([red, green, blue], dtype=torch.uint8).expand(1, 2, 2, 2, 3)
+    by_hand = torch.tensor([blue - mean[0], green - mean[1], red - mean[2]])  # -107.8 -7.7 150.5
+    expected = by_hand[None, :, None, None, None].expand(1, 3, 2, 2, 2)
+    torch.testing.assert_close(efficient(clips), expected, rtol=0, atol=1e-4)
+    in_training = efficient(clips, generator())  # all pixels are alike: cropped or mirrored
+    torch.testing.assert_close(in_training, expected, rtol=0, atol=1e-4)
+
+
+def test_bgr_is_rgb_with_reversed_channels():
+    clips, plain = numbered(3, 2, 6, 8), {**PLAIN, "brightness": 0.3}
+    for source in (None, 5):
+        rgb, bgr = (
+            Preprocess(4, channel_order=order, **plain)(clips, source and generator(source))
+            for order in ("rgb", "bgr")
+        )
+        assert torch.equal(bgr, rgb.flip(1)) and not torch.equal(bgr, rgb)
+        assert bgr.is_contiguous(memory_format=torch.channels_last_3d)
+
+
 def test_odd_margins_crop_nearer_the_top_left():
     clips = numbered(height=4, width=6)
     ready = Preprocess(3, **PLAIN)(clips)
@@ -107,8 +131,9 @@ def test_frames_too_small_or_not_clips_are_refused():
     [
         ({"crop_px": 0}, "crop_px must be at least 1, got 0"),
         ({"crop_px": 3, "std": (1.0, 0.0, 1.0)}, "std > 0"),
-        ({"crop_px": 3, "mean": (0.5,)}, "need 3 numbers"),
+        ({"crop_px": 3, "mean": (0.5,)}, "need a number for each of 3 channels"),
         ({"crop_px": 3, "brightness": 1.0}, r"brightness must be in \[0, 1\), got 1"),
+        ({"crop_px": 3, "channel_order": "grb"}, 'must be "rgb" or "bgr", got \'grb\''),
     ],
 )
 def test_bad_fields_are_refused(fields, message):

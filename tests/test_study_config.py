@@ -12,6 +12,7 @@ from tiny_study import tiny, write_params
 from condi_lib.study import open_study
 from condi_lib.study.params import read_fields, read_study
 from condi_lib.study.specs import CatalogSource, DatasetSpec, NetworkSpec, digest, run_name
+from condi_lib.videos.preprocess import Preprocess
 
 PARAMS = Path(__file__).resolve().parents[1] / "notebooks" / "params"
 CATALOG = {"path": "data/labels.csv", "group_column": "person"}
@@ -88,6 +89,22 @@ MISTAKES = {
     "a seed that would be ignored": (
         {"teacher.training.seed": 3},
         r"study\.teacher: training\.seed would not be used",
+    ),
+    "no training and nothing to use": (
+        {"teacher.training.epochs": 0},
+        r"study\.teacher: training\.epochs is 0, so `weights` must be given",
+    ),
+    "weights that are not there": (
+        {"student.weights": "data/weights/w.pth"},
+        r"study\.student\.weights: /.*/data/weights/w\.pth does not exist; put the weights there",
+    ),
+    "a crop of one's own larger than frames": (
+        {"teacher.preprocess": {"crop_px": 18}},
+        r"teacher\.preprocess\.crop_px: 18 is larger than dataset\.size_px \[16, 16\]",
+    ),
+    "channels in no known order": (
+        {"teacher.preprocess": {"crop_px": 16, "channel_order": "BGR"}},
+        r"study\.teacher\.preprocess: channel_order must be \"rgb\" or \"bgr\", got 'BGR'",
     ),
     "a crop larger than frames": (
         {"preprocess.crop_px": 17},
@@ -184,6 +201,8 @@ def test_the_committed_params_can_be_read(path):
     fields = read_fields(path)
     if "catalog" in fields["dataset"]:
         fields["dataset"]["catalog"]["content"] = "0"  # real videos are not in a clone
+    for role in ("teacher", "student"):  # nor are weights
+        fields[role] |= {"weights_content": "0"} if "weights" in fields[role] else {}
     study = read_study(fields)
     assert study.name == path.stem
     runs = product(study.losses, study.seeds, study.fold_names)
@@ -235,6 +254,32 @@ def test_a_given_fingerprint_needs_no_videos(root):
     assert read_study(fields) == before
 
 
+def test_changed_weights_are_another_run(root):
+    fields = tiny(**{"teacher.weights": "w.pth"})
+    names, file, classes = [], root / "w.pth", root / "w.pth.classes.txt"
+    for content, listed in ((b"1", ""), (b"2", ""), (b"1", "a\nb\n"), (b"1", "b\na\n"), (b"1", "")):
+        file.write_bytes(content)
+        classes.unlink(missing_ok=True)
+        if listed:
+            classes.write_text(listed)
+        names.append(run_name(read_study(fields).teacher_of(0)))
+    assert names[0] == names[4] and len(set(names)) == 4
+    fields["teacher"]["weights_content"] = read_study(fields).teacher.weights_content
+    file.unlink()
+    assert run_name(read_study(fields).teacher_of(0)) == names[0]  # readable without the file
+
+
+def test_networks_may_have_a_preprocessing_of_their_own():
+    bgr = {"crop_px": 12, "channel_order": "bgr"}
+    study, same = read_study(tiny(**{"teacher.preprocess": bgr})), read_study(tiny())
+    student = study.student_of("condi_sr", 0)
+    assert student.teacher.preprocess == Preprocess(12, channel_order="bgr")
+    assert student.preprocess == study.preprocess == Preprocess(16)
+    assert run_name(student.teacher) != run_name(same.teacher_of(0))
+    written_out = read_study(tiny(**{"teacher.preprocess": {"crop_px": 16}}))
+    assert run_name(written_out.teacher_of(0)) == run_name(same.teacher_of(0))
+
+
 def test_a_digest_depends_on_every_field_and_on_nothing_else():
     study = read_study(tiny())
     spec = study.student_of("condi_sr", 0)
@@ -250,6 +295,7 @@ def test_a_digest_depends_on_every_field_and_on_nothing_else():
         "teacher.training.lr": 0.01,
         "student.training.schedule": {"kind": "constant"},
         "student.val_clips": 7,
+        "student.preprocess": {"crop_px": 15},
         "losses": {"condi_sr": {"hyperparameters": {"temperature": 2.0}}},
     }
     studies = [read_study(tiny(**{field: value})) for field, value in changes.items()]

@@ -1,5 +1,6 @@
 """Training: kill it anywhere and it ends the same; one step is textbook SGD; errors say what."""
 
+import json
 import math
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 from tiny_clips import FULL_FRAME, cached_clips, network, training_data
 
@@ -18,7 +20,7 @@ from condi_lib.training import (
     Schedule,
     TrainingDiverged,
     TrainingSettings,
-    load_weights,
+    restore_weights,
     save_weights,
     train,
 )
@@ -367,7 +369,7 @@ def test_what_does_not_fit_is_refused(clips, tmp_path):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("epochs", 0), ("batch_size", 0), ("lr", 0.0), ("lr", math.nan), ("confidence_lr", -1.0),
+    [("epochs", -1), ("batch_size", 0), ("lr", 0.0), ("lr", math.nan), ("confidence_lr", -1.0),
      ("momentum", 1.0), ("weight_decay", -0.1), ("clip_norm", -1.0), ("checkpoint_steps", -1)],
 )  # fmt: skip
 def test_settings_refuse_bad_fields(field, value):
@@ -381,8 +383,24 @@ def test_settings_refuse_bad_fields(field, value):
 def test_weights_come_back_bit_for_bit(tmp_path):
     model, other = network("condi_sr"), network("condi_sr", seed=5)
     save_weights(model, tmp_path / "w.safetensors")
-    assert_same_weights(load_weights(other, tmp_path / "w.safetensors"), model)
+    assert_same_weights(restore_weights(other, tmp_path / "w.safetensors"), model)
     assert [path.name for path in tmp_path.iterdir()] == ["w.safetensors"]
+
+
+def test_weights_say_of_themselves_what_they_are_told(clips, tmp_path):
+    data = training_data(clips, teacher=False)
+    about = {"network": {"backbone": "a small one"}}
+    train(network(), build_objective("classification"), data, SETTINGS, tmp_path, about=about)
+    with safe_open(tmp_path / "weights.safetensors", framework="pt") as file:
+        metadata = file.metadata()
+    told = json.loads(metadata.pop("weights"))
+    assert told.pop("run") and told == about and not metadata
+
+
+def test_no_epochs_are_no_training(clips, tmp_path):
+    data, settings = training_data(clips, teacher=False), TrainingSettings(epochs=0)
+    with pytest.raises(ValueError, match="epochs is 0: there is nothing to train"):
+        train(network(), build_objective("classification"), data, settings, tmp_path)
 
 
 def test_weights_that_are_none_are_refused(tmp_path):
@@ -392,10 +410,10 @@ def test_weights_that_are_none_are_refused(tmp_path):
     cut.write_bytes(cut.read_bytes()[:-40])
     for path in (pickled, cut, tmp_path / "missing"):
         with pytest.raises(ValueError, match=f"{path.name}: cannot be read as safetensors"):
-            load_weights(network(), path)
+            restore_weights(network(), path)
     save_weights(network("condi_sr"), other)
     with pytest.raises(ValueError, match="other: these weights are not those of this model"):
-        load_weights(network(), other)
+        restore_weights(network(), other)
     save_file({k: torch.zeros(7) for k in network().state_dict()}, other)
     with pytest.raises(ValueError, match="size mismatch"):
-        load_weights(network(), other)
+        restore_weights(network(), other)

@@ -39,7 +39,7 @@ class StudySpec:
     Attributes:
         name: Names its folder of figures and notebooks.
         dataset: Videos and clips.
-        preprocess: Decoded clips to network input.
+        preprocess: Decoded clips to network input, of every network that has none of its own.
         teacher: The teacher's network.
         student: The network of every student.
         losses: The students, by the name under which results list them.
@@ -70,9 +70,11 @@ class StudySpec:
             yield f"name: names a folder (letters, digits, _ . -), not {self.name!r}"
         if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
             yield f"seeds: need one or more, different, none negative, got {list(self.seeds)}"
-        if self.preprocess.crop_px > min(self.dataset.size_px):
-            crop, size = self.preprocess.crop_px, list(self.dataset.size_px)
-            yield f"preprocess.crop_px: {crop} is larger than dataset.size_px {size}"
+        pixels = {"": self.preprocess, "teacher.": self.teacher.preprocess}
+        for where, preprocess in (pixels | {"student.": self.student.preprocess}).items():
+            if preprocess is not None and preprocess.crop_px > min(self.dataset.size_px):
+                crop, size = preprocess.crop_px, list(self.dataset.size_px)
+                yield f"{where}preprocess.crop_px: {crop} is larger than dataset.size_px {size}"
         for name, settings in self.losses.items():
             yield from _problems_of_student(name, settings)
         if self.folds is not None:
@@ -140,8 +142,8 @@ class StudySpec:
         splits = dict.fromkeys((*self.student.used_splits, "test"))
         return TeacherSpec(
             dataset=self.dataset_of(fold),
-            network=self.teacher,
-            preprocess=self.preprocess,
+            network=replace(self.teacher, preprocess=None),
+            preprocess=self.teacher.preprocess or self.preprocess,
             score_splits=tuple(splits),
             seed=seed,
         )
@@ -152,7 +154,8 @@ class StudySpec:
         return StudentSpec(
             teacher=self.teacher_of(seed, fold),
             loss=settings.loss_of(name),
-            network=self.student,
+            network=replace(self.student, preprocess=None),
+            preprocess=self.student.preprocess or self.preprocess,
             score_splits=self.judged_splits,
             hyperparameters=settings.hyperparameters,
             seed=seed,

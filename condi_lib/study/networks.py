@@ -1,21 +1,30 @@
 """Train the teachers and students of a study, and run them over its clips."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from condi_lib import paths
 from condi_lib.clip_table import ClipTable, read_clip_table
 from condi_lib.losses import Objective, build_objective
-from condi_lib.models import Student, build_backbone
+from condi_lib.models.weights import Recipe, network_metadata
 from condi_lib.scoring import score_clips
 from condi_lib.study.datasets import Dataset, open_dataset
-from condi_lib.study.specs import KINDS, NetworkSpec, StudentSpec, TeacherSpec, run_folder
-from condi_lib.training import TrainingData, load_weights, train
+from condi_lib.study.specs import (
+    KINDS,
+    DatasetSpec,
+    NetworkSpec,
+    StudentSpec,
+    TeacherSpec,
+    run_folder,
+)
+from condi_lib.study.starts import build_network
+from condi_lib.training import HISTORY, WEIGHTS, TrainingData, save_weights, train
 
 SCORES = "scores"
 
@@ -25,22 +34,31 @@ def compute_network(
 ) -> None:
     """Train a network and score the clips of its ``score_splits``, going on where a run stopped.
 
-    Leaves ``weights.safetensors``, ``history.csv`` and ``scores/part-*.parquet`` in ``folder``.
+    Leaves ``weights.safetensors``, ``history.csv`` and ``scores/part-*.parquet`` in ``folder``. The
+    weights tell their network, classes and preprocessing, so that other studies can start from
+    them; the history has no rows where nothing is trained.
 
     Raises:
-        ValueError: If a student's teacher has not scored all clips that it trains on.
+        ValueError: If a student's teacher has not scored all clips that it trains on, or the
+            weights to start from do not fit.
     """
     teacher = spec.teacher if isinstance(spec, StudentSpec) else spec
     dataset = open_dataset(teacher.dataset, run_folder(teacher.dataset))
-    model = _build(spec, len(dataset.clips.catalog.classes))
-    data = _training_data(spec, teacher, dataset)
-    settings = replace(spec.network.training, seed=spec.seed)
-    train(model, _objective(spec), data, settings, folder, workers=workers, progress=progress)
+    classes = dataset.clips.catalog.classes
+    model, about = build_network(spec, classes), _about(spec, teacher.dataset, classes)
+    if spec.network.training.epochs:
+        data = _training_data(spec, teacher, dataset)
+        settings = replace(spec.network.training, seed=spec.seed)
+        objective = _objective(spec)
+        train(model, objective, data, settings, folder, "auto", workers, progress, about)
+    else:
+        save_weights(model, folder / WEIGHTS, about=about)
+        (folder / HISTORY).write_text("epoch\n", encoding="utf-8")
     score_clips(
         model,
         dataset.clips,
         dataset.clips.rows(spec.score_splits),
-        teacher.preprocess,
+        spec.preprocess,
         folder / SCORES,
         role=KINDS[type(spec)],
         truth=dataset.truth(spec.score_splits),
@@ -49,16 +67,14 @@ def compute_network(
     )
 
 
-def _build(spec: TeacherSpec | StudentSpec, n_classes: int) -> nn.Module:
-    network = spec.network
-    model = build_backbone(network.backbone, n_classes, spec.seed, **network.options)
-    if network.weights is not None:
-        model = load_weights(model, paths.project_root() / network.weights)
-    if isinstance(spec, TeacherSpec) or not spec.has_confidence:
-        return model
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(spec.seed + 1)
-        return Student(model)
+def _about(
+    spec: TeacherSpec | StudentSpec, dataset: DatasetSpec, classes: Sequence[str]
+) -> dict[str, Any]:
+    """What the run's weights say of themselves."""
+    size_px = tuple(dataset.size_px)
+    grid = (dataset.clip_frames, dataset.stride)
+    recipe = Recipe(spec.preprocess, *grid, size_px, dataset.resize)
+    return network_metadata(spec.network.backbone, spec.network.options, classes, recipe)
 
 
 def _objective(spec: TeacherSpec | StudentSpec) -> Objective:
@@ -76,7 +92,7 @@ def _training_data(
     if isinstance(spec, StudentSpec):
         logits = logits_by_row(dataset, read_clip_table(run_folder(teacher) / SCORES))
     labels = torch.tensor(dataset.clips.table()["label"].to_numpy())
-    return TrainingData(dataset.clips, rows, labels, teacher.preprocess, logits, val_rows)
+    return TrainingData(dataset.clips, rows, labels, spec.preprocess, logits, val_rows)
 
 
 def _val_rows(network: NetworkSpec, dataset: Dataset) -> NDArray[np.int64]:

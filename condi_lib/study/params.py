@@ -15,8 +15,9 @@ import yaml
 from cattrs import transform_error
 
 from condi_lib import paths
+from condi_lib.models.weights import weights_digest
 from condi_lib.study.config import Fold, Groups, StudySpec
-from condi_lib.study.specs import CatalogSource, OfficialSource
+from condi_lib.study.specs import CatalogSource, NetworkSpec, OfficialSource
 from condi_lib.videos.official import OFFICIAL
 from condi_lib.videos.records import CatalogError
 
@@ -27,7 +28,8 @@ def read_study(source: str | Path | Mapping[str, Any]) -> StudySpec:
     """Read a study from a params file, by name or path, or from the mapping it holds.
 
     ``extends: NAME`` takes over another file's fields, except those that are given anew; null
-    takes one out. Your own videos must be there: their table becomes part of the study.
+    takes one out. Your own videos and weights must be there: what the table and the weights hold
+    becomes part of the study.
 
     Raises:
         ValueError: If there is no such file, it is not YAML, or a field is unknown, missing or of
@@ -35,6 +37,11 @@ def read_study(source: str | Path | Mapping[str, Any]) -> StudySpec:
     """
     where = "parameters" if isinstance(source, Mapping) else str(params_path(source))
     study = _structure(read_fields(source), where)
+    study = replace(
+        study,
+        teacher=_with_weights(study.teacher, f"{where}: study.teacher"),
+        student=_with_weights(study.student, f"{where}: study.student"),
+    )
     dataset = study.dataset
     if dataset.catalog is not None:
         catalog = _fingerprinted(dataset.catalog, where)
@@ -194,3 +201,15 @@ def _official_fingerprinted(source: OfficialSource, where: str) -> OfficialSourc
     for path in files:
         digest.update(f"{path.name}\n".encode() + path.read_bytes())
     return replace(source, content=digest.hexdigest())
+
+
+def _with_weights(network: NetworkSpec, where: str) -> NetworkSpec:
+    """With the digest of its weights: other weights under the same name make another run."""
+    if network.weights is None or network.weights_content:
+        return network
+    path = paths.project_root() / network.weights
+    if not path.is_file():
+        raise ValueError(
+            f"{where}.weights: {path} does not exist; put the weights there, or correct the path"
+        )
+    return replace(network, weights_content=weights_digest(path))

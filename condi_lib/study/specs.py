@@ -172,9 +172,16 @@ class NetworkSpec:
         train_splits: Splits to train on.
         val_split: Split on which every epoch is measured; empty: none.
         val_clips: At most so many of its clips are used, evenly spread.
-        weights: Weights to start from (safetensors), relative to the project's root. Runs know
-            them by this name: give other weights another one.
-        training: Optimiser, schedule, epochs; its seed is that of the run.
+        weights: File of weights to start from, relative to the project's root: published ones, or
+            those of another run (see :func:`condi_lib.models.load_weights`). The class head is
+            kept where the classes are the data set's, and replaced where not; so is a confidence
+            head, together with it.
+        weights_content: Digest of that file and the list of classes beside it; filled in when the
+            study is read. A study in which it is given can be read without the file.
+        preprocess: Decoded clips to this network's input; None: as the study, or the spec of the
+            run, says.
+        training: Optimiser, schedule, epochs (0: use ``weights`` as they are); its seed is that of
+            the run.
     """
 
     backbone: str
@@ -183,12 +190,16 @@ class NetworkSpec:
     val_split: str = "val"
     val_clips: int = 2000
     weights: str | None = None
+    weights_content: str = ""
+    preprocess: Preprocess | None = None
     training: TrainingSettings = field(default_factory=TrainingSettings)
 
     def __post_init__(self) -> None:
         check_backbone(self.backbone, self.options)  # a typing error should not cost an hour
         if self.training.seed:
             raise ValueError("training.seed would not be used; give the study's `seeds`")
+        if self.training.epochs == 0 and self.weights is None:
+            raise ValueError("training.epochs is 0, so `weights` must be given, to use as they are")
 
     @property
     def used_splits(self) -> tuple[str, ...]:
@@ -219,6 +230,7 @@ class StudentSpec:
     teacher: TeacherSpec
     loss: str
     network: NetworkSpec
+    preprocess: Preprocess
     score_splits: tuple[str, ...]
     hyperparameters: dict[str, float | bool] = field(default_factory=dict)
     seed: int = 0

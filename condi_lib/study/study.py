@@ -222,6 +222,9 @@ def export_reference(source: str, folder: Path) -> None:
     for kind in ("catalog", "official"):  # so that it can be read without the videos
         if (videos := getattr(study.spec.dataset, kind)) is not None:
             fields["dataset"][kind]["content"] = videos.content
+    for role in ("teacher", "student"):  # and without the weights that they start from
+        if content := getattr(study.spec, role).weights_content:
+            fields[role]["weights_content"] = content
     text = yaml.safe_dump({"study": fields}, sort_keys=False)
     (folder / "study.yaml").write_text(text, encoding="utf-8")
 

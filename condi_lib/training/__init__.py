@@ -4,20 +4,22 @@
 parameters they drive, ``checkpoint`` how a run survives being killed, ``loop`` trains.
 """
 
-from condi_lib.training.checkpoint import Checkpoint, load_weights, save_weights
-from condi_lib.training.loop import TrainingDiverged, pick_device, train
+from condi_lib.training.checkpoint import Checkpoint, restore_weights, save_weights
+from condi_lib.training.loop import HISTORY, WEIGHTS, TrainingDiverged, pick_device, train
 from condi_lib.training.schedule import SCHEDULES, Schedule
 from condi_lib.training.settings import TrainingData, TrainingSettings
 
 __all__ = [
+    "HISTORY",
     "SCHEDULES",
+    "WEIGHTS",
     "Checkpoint",
     "Schedule",
     "TrainingData",
     "TrainingDiverged",
     "TrainingSettings",
-    "load_weights",
     "pick_device",
+    "restore_weights",
     "save_weights",
     "train",
 ]

@@ -6,6 +6,7 @@ exactly: a resumed run continues bit for bit. Nothing is unpickled.
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
+
+from condi_lib.models.weights import ABOUT
 
 
 @dataclass
@@ -90,17 +93,23 @@ def _restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None
     optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
-def save_weights(model: nn.Module, path: Path, run: str = "") -> None:
-    """Write a model's weights as safetensors, by atomic rename; ``run`` says whose they are."""
-    _save(model.state_dict(), path, {"run": run})
+def save_weights(
+    model: nn.Module, path: Path, run: str = "", about: Mapping[str, Any] | None = None
+) -> None:
+    """Write a model's weights as safetensors, by atomic rename.
+
+    ``run`` says whose they are, ``about`` whatever else readers should find in the metadata (as
+    JSON, under one key: safetensors writes several in any order, and equal runs have equal files).
+    """
+    _save(model.state_dict(), path, {ABOUT: json.dumps({"run": run, **(about or {})})})
 
 
 def run_of_weights(path: Path) -> str:
     """The ``run`` that :func:`save_weights` was given; empty where none is known."""
-    return _load(path)[1].get("run", "")
+    return json.loads(_load(path)[1].get(ABOUT, "{}")).get("run", "")
 
 
-def load_weights(model: nn.Module, path: Path) -> nn.Module:
+def restore_weights(model: nn.Module, path: Path) -> nn.Module:
     """Load weights written by :func:`save_weights` into ``model`` and return it.
 
     Raises:

@@ -6,9 +6,10 @@ killed anywhere and started again ends with the same weights, bit for bit, as on
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from tqdm import tqdm
 
 from condi_lib.losses import LossInputs, Objective, down_sample_majority
 from condi_lib.models.student import StudentOutput
-from condi_lib.training.checkpoint import Checkpoint, load_weights, run_of_weights, save_weights
+from condi_lib.training.checkpoint import Checkpoint, restore_weights, run_of_weights, save_weights
 from condi_lib.training.optimizer import branch_optimizer
 from condi_lib.training.settings import TrainingData, TrainingSettings, fingerprint
 from condi_lib.training.validation import validate
@@ -47,6 +48,7 @@ def train(
     device: str = "auto",
     workers: int = 0,
     progress: bool = False,
+    about: Mapping[str, Any] | None = None,
 ) -> nn.Module:
     """Train ``model`` and leave ``weights.safetensors`` and ``history.csv`` in ``folder``.
 
@@ -64,6 +66,7 @@ def train(
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
         workers: Processes that decode where the clips are not cached.
         progress: Show a progress bar.
+        about: What the metadata of the weights should tell of them, such as their classes.
 
     Returns:
         The trained model, in eval mode.
@@ -75,6 +78,8 @@ def train(
     """
     if objective.needs_teacher and data.teacher_logits is None:
         raise ValueError(f"loss {objective.name!r} needs teacher logits: score the clips first")
+    if settings.epochs == 0:
+        raise ValueError("epochs is 0: there is nothing to train")
     weights, digest = folder / WEIGHTS, fingerprint(model, objective, data, settings)
     if weights.exists():
         model = _finished(model, weights, digest).to(pick_device(device))
@@ -89,7 +94,7 @@ def train(
                 bar.set_description(f"{objective.name} {parts['loss']:.3f}")
                 bar.update()
             run.finish_epoch()
-    save_weights(model, weights, run=digest)
+    save_weights(model, weights, run=digest, about=about)
     _clear(folder)
     return model.eval()
 
@@ -110,7 +115,7 @@ def _finished(model: nn.Module, weights: Path, digest: str) -> nn.Module:
             f"{weights}: are the weights of another run ({run}, here {digest}); delete them or "
             "train into another folder"
         )
-    return load_weights(model, weights)
+    return restore_weights(model, weights)
 
 
 def _clear(folder: Path) -> None:

@@ -21,7 +21,7 @@ class TrainingSettings:
     """How to train: stochastic gradient descent with Nesterov momentum.
 
     Attributes:
-        epochs: Passes over the training clips.
+        epochs: Passes over the training clips; 0 where weights are used as they are.
         batch_size: Clips per step; the last, smaller batch of an epoch is dropped.
         lr: Peak learning rate of backbone and class head.
         confidence_lr: Peak learning rate of the confidence head; None: the same.
@@ -50,10 +50,9 @@ class TrainingSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("weight_decay", "clip_norm", "checkpoint_steps", "seed"):
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+        for name in ("epochs", "weight_decay", "clip_norm", "checkpoint_steps", "seed"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be finite and >= 0, got {getattr(self, name)}")
         for name in ("lr", "confidence_lr"):

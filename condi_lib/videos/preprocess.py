@@ -22,11 +22,13 @@ class Preprocess:
 
     Attributes:
         crop_px: Height and width of the square crop.
-        mean: Per channel, on the 0-1 scale.
-        std: Per channel, on the 0-1 scale.
+        mean: Per channel, on the 0-1 scale, in the order in which the network sees the channels.
+            A network that was trained on 0-255 minus a mean has a 255th of it here.
+        std: Per channel, as ``mean``; a 255th for a network that was trained on 0-255.
         flip: Mirror half of the training clips. Off where left and right are part of the label.
         shuffle_channels: Permute R, G, B at random, so that colours cannot be memorised.
         brightness: Scale intensities by 1 ± this.
+        channel_order: ``"rgb"``, or ``"bgr"`` for networks trained on frames as OpenCV reads them.
 
     Raises:
         ValueError: If a field is out of range.
@@ -38,22 +40,26 @@ class Preprocess:
     flip: bool = True
     shuffle_channels: bool = False
     brightness: float = 0.0
+    channel_order: str = "rgb"
 
     def __post_init__(self) -> None:
         if self.crop_px < 1:
             raise ValueError(f"crop_px must be at least 1, got {self.crop_px}")
         if len(self.mean) != 3 or len(self.std) != 3 or not all(s > 0 for s in self.std):
             raise ValueError(
-                f"mean and std need 3 numbers (R, G, B), std > 0; got {self.mean} and {self.std}"
+                f"mean and std need a number for each of 3 channels, std > 0; got {self.mean} and "
+                f"{self.std}"
             )
         if not 0 <= self.brightness < 1:
             raise ValueError(f"brightness must be in [0, 1), got {self.brightness}")
+        if self.channel_order not in ("rgb", "bgr"):
+            raise ValueError(f'channel_order must be "rgb" or "bgr", got {self.channel_order!r}')
 
     def __call__(self, clips: Tensor, generator: Generator | None = None) -> Tensor:
         """Prepare a batch.
 
         Args:
-            clips: Decoded clips, uint8 ``[B, T, H, W, 3]``, on any device.
+            clips: Decoded clips, uint8 RGB ``[B, T, H, W, 3]``, on any device.
             generator: Source of the augmentation, on the CPU; None for test time.
 
         Returns:
@@ -74,7 +80,7 @@ class Preprocess:
                 "decode them larger or crop less"
             )
         if generator is None:
-            return self._normalise(_to_float(self._centre_crops(clips)))
+            return self._normalise(self._to_float(self._centre_crops(clips)))
         return self._normalise(self._augment(clips, generator))
 
     def _centre_crops(self, clips: Tensor) -> Tensor:
@@ -100,18 +106,18 @@ class Preprocess:
         if self.shuffle_channels:
             order = torch.rand(batch, 3, generator=generator).argsort(dim=1).to(clips.device)
             pieces = [p.index_select(-1, rgb) for p, rgb in zip(pieces, order, strict=True)]
-        moved = _to_float(torch.stack(pieces))
+        moved = self._to_float(torch.stack(pieces))
         if self.brightness:
             factor = 1 + self.brightness * (2 * torch.rand(batch, generator=generator) - 1)
             moved.mul_(factor.to(clips.device)[:, None, None, None, None]).clamp_(0, 1)
         return moved
 
+    def _to_float(self, clips: Tensor) -> Tensor:
+        """uint8 RGB ``[B, T, h, w, 3]`` to new float32 ``[B, 3, T, h, w]`` on the 0-1 scale."""
+        ordered = clips.flip(-1) if self.channel_order == "bgr" else clips
+        return ordered.permute(0, 4, 1, 2, 3).float().div_(255)
+
     def _normalise(self, clips: Tensor) -> Tensor:
         mean = torch.tensor(self.mean, device=clips.device)[:, None, None, None]
         std = torch.tensor(self.std, device=clips.device)[:, None, None, None]
         return clips.sub_(mean).div_(std).contiguous(memory_format=torch.channels_last_3d)
-
-
-def _to_float(clips: Tensor) -> Tensor:
-    """uint8 ``[B, T, h, w, 3]`` to new float32 ``[B, 3, T, h, w]`` on the 0-1 scale."""
-    return clips.permute(0, 4, 1, 2, 3).float().div_(255)

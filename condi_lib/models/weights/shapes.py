@@ -1,0 +1,91 @@
+"""What tensors a network has, without building it in memory, and whether a file holds them."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from condi_lib.models.zoo import build_backbone
+
+COUNTER = "num_batches_tracked"  # of batch norms; PyTorch before 0.4.1 had none, inference none
+SHOWN = 4
+
+
+def shapes_of(backbone: str, options: Mapping[str, Any], num_classes: int) -> dict[str, list[int]]:
+    """The shape of every tensor of a network, by name, in its own order.
+
+    Networks that are built by somebody else's function, which may read weights, are really built.
+    """
+    with nullcontext() if ":" in backbone else torch.device("meta"):
+        model = build_backbone(backbone, num_classes, **options)
+    return {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
+
+
+def head_of(backbone: str, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the tensors with one row per class: those that change with the number of classes.
+
+    Raises:
+        ValueError: If there are none.
+    """
+    two, three = (shapes_of(backbone, options, n) for n in (2, 3))
+    head = tuple(name for name in two if two[name] != three[name])
+    if not head:
+        raise ValueError(f"backbone {backbone!r} has no class head: it ignores num_classes")
+    return head
+
+
+def matched(
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    expected: Mapping[str, Sequence[int]],
+    published: Callable[[str], str],
+    looks: str,
+    advice: str,
+) -> dict[str, Tensor]:
+    """The file's tensors under our names.
+
+    Args:
+        path: For messages.
+        tensors: By the file's names.
+        expected: Shapes by our names.
+        published: Our name to the file's.
+        looks: What the file looks like, for messages.
+        advice: What to try if they do not fit.
+
+    Raises:
+        ValueError: If tensors are missing, unexpected or of another shape; lists them by the
+            file's names.
+    """
+    names = {name: published(name) for name in expected}
+    for ours, theirs in names.items():  # a 1x1x1 convolution may serve as a linear head
+        if theirs in tensors and len(expected[ours]) == 2 and tensors[theirs].ndim > 2:
+            tensors = {**tensors, theirs: tensors[theirs].flatten(1)}
+    missing = [
+        theirs for theirs in names.values() if theirs not in tensors and COUNTER not in theirs
+    ]
+    unexpected = [key for key in tensors if key not in set(names.values())]
+    misshaped = [
+        f"{theirs} is {list(tensors[theirs].shape)}, not {list(expected[ours])}"
+        for ours, theirs in names.items()
+        if theirs in tensors and list(tensors[theirs].shape) != list(expected[ours])
+    ]
+    found = {"missing": missing, "unexpected": unexpected, "misshaped": misshaped}
+    if told := "; ".join(_told(kind, listed) for kind, listed in found.items() if listed):
+        raise ValueError(f"{path}: {looks}, but of its tensors {told}. {advice}")
+    zero = torch.zeros((), dtype=torch.int64)
+    return {ours: tensors.get(theirs, zero).detach() for ours, theirs in names.items()}
+
+
+def _told(kind: str, listed: Sequence[str]) -> str:
+    verb = "is" if len(listed) == 1 else "are"
+    more = f", and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
+    return f"{len(listed)} {verb} {kind} ({', '.join(listed[:SHOWN])}{more})"
+
+
+def options_told(options: Mapping[str, Any]) -> str:
+    """Options as they are written in a params file; empty if there are none."""
+    return f" with options {json.dumps(dict(options))}" if options else ""

@@ -1,0 +1,93 @@
+"""Where a study's networks start from: random weights, or those of a file."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from condi_lib import paths
+from condi_lib.models import ClassesDiffer, PretrainedWeights, Student, build_backbone, load_weights
+from condi_lib.models.weights import weights_digest
+from condi_lib.study.specs import NetworkSpec, StudentSpec, TeacherSpec
+from condi_lib.videos.preprocess import Preprocess
+
+TOLERANCE = 2e-3  # of a mean or deviation on the 0-1 scale: half a grey level
+
+
+def build_network(spec: TeacherSpec | StudentSpec, classes: Sequence[str]) -> nn.Module:
+    """Build a run's network as it is before training.
+
+    Weights keep their heads where their classes are the data set's, with the outputs put in its
+    order; where they are others, both heads are new and to be trained. A confidence head says
+    whether a teacher is right about these very classes, so it goes where the class head goes.
+
+    Args:
+        spec: The run.
+        classes: The data set's.
+
+    Raises:
+        ValueError: If the weights are of another network or have changed; if nothing is trained
+            and a head does not fit, or the preprocessing is not that of the weights.
+    """
+    network = spec.network
+    confidence_head: dict[str, Tensor] = {}
+    if network.weights is None:
+        model = build_backbone(network.backbone, len(classes), spec.seed, **network.options)
+    else:
+        model, confidence_head = _started(spec, _read(network), classes)
+    if isinstance(spec, TeacherSpec) or not spec.has_confidence:
+        return model
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(spec.seed + 1)
+        student = Student(model)
+    if confidence_head:
+        student.confidence_head.load_state_dict(confidence_head)
+    elif not network.training.epochs:
+        raise ValueError(
+            f"{network.weights}: has no confidence head for these classes, which loss "
+            f"{spec.loss!r} needs; train it (training.epochs), or give a student's weights"
+        )
+    return student
+
+
+def _read(network: NetworkSpec) -> PretrainedWeights:
+    path = paths.project_root() / network.weights
+    weights = load_weights(path, network.backbone, network.options)
+    if network.weights_content and weights_digest(path) != network.weights_content:
+        raise ValueError(
+            f"{path}: has changed since the study was read (or the list of classes beside it has); "
+            "read the study again, or correct weights_content"
+        )
+    return weights
+
+
+def _started(
+    spec: TeacherSpec | StudentSpec, weights: PretrainedWeights, classes: Sequence[str]
+) -> tuple[nn.Module, dict[str, Tensor]]:
+    """The network, and the confidence head that goes with it if there is one."""
+    try:
+        model = weights.build(classes)
+    except ClassesDiffer:
+        if not spec.network.training.epochs:
+            raise
+        return weights.build(num_classes=len(classes), seed=spec.seed), {}
+    if not spec.network.training.epochs:
+        _check_pixels(weights, spec.preprocess)
+    return model, weights.confidence_head
+
+
+def _check_pixels(weights: PretrainedWeights, ours: Preprocess) -> None:
+    """Weights that are used as they are must see pixels as they were trained to."""
+    theirs = weights.preprocess
+    if theirs is None:
+        return  # nobody knows; the study says what to do
+    pairs = zip((*ours.mean, *ours.std), (*theirs.mean, *theirs.std), strict=True)
+    alike = all(abs(a - b) < TOLERANCE for a, b in pairs)
+    if not alike or ours.channel_order != theirs.channel_order:
+        mean, std = ([round(value, 5) for value in values] for values in (theirs.mean, theirs.std))
+        raise ValueError(
+            f"{weights.path}: was trained on {theirs.channel_order} pixels with mean {mean} and "
+            f"std {std}, the study has {ours.channel_order}, {list(ours.mean)} and "
+            f"{list(ours.std)}; with epochs 0 give its network `preprocess: {{crop_px: "
+            f"{ours.crop_px}, mean: {mean}, std: {std}, channel_order: {theirs.channel_order}}}`"
+        )
