@@ -1,5 +1,7 @@
 """Weights that any implementation of a network can be given alike, to compare their logits."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -10,8 +12,13 @@ def fill(model: nn.Module, seed: int = 0) -> None:
     Uniform numbers only, which torch draws alike on every machine. Convolutions and linear layers
     keep the size of their input; batch normalisation is told to shift and scale a little.
     """
+    fill_state(model.state_dict(), seed)
+
+
+def fill_state(state: Mapping[str, Tensor], seed: int = 0) -> None:
+    """Overwrite the tensors of a state dict so, in its order."""
     generator = torch.Generator().manual_seed(seed)
-    for name, tensor in model.state_dict().items():
+    for name, tensor in state.items():
         if not tensor.is_floating_point():  # counts and tables of positions
             continue
         uniform = torch.rand(tensor.shape, generator=generator)

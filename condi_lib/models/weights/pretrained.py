@@ -76,18 +76,13 @@ class PretrainedWeights:
 
     def describe(self) -> str:
         """What was recognised, in a few lines."""
-        recipe, pixels = self.recipe, self.preprocess
+        recipe = self.recipe
         data = f" ({recipe.data})" if recipe.data else ""
         head = " and a confidence head" if self.confidence_head else ""
         lines = [
             f"{self.backbone}{options_told(self.options)}, from {self.source}: "
             f"{self.n_parameters / 1e6:.3f} M parameters, {self.num_classes} classes{data}{head}",
-            f"clips of {recipe.clip_frames} frames, every {recipe.stride}; frames {recipe.resize} "
-            f"{recipe.size_px[0]} x {recipe.size_px[1]} px",
-            "preprocessing not known"
-            if pixels is None
-            else f"crop {pixels.crop_px} px, {pixels.channel_order.upper()}, 0-255 minus "
-            f"{_scaled(pixels.mean)} over {_scaled(pixels.std)}",
+            *_training_told(recipe),
             f"class order: {self.class_order}",
         ]
         return "\n".join([*lines, *([f"not known: {recipe.doubt}"] if recipe.doubt else [])])
@@ -136,6 +131,19 @@ class PretrainedWeights:
         return output_of_each(classes, *known, str(self.path), advice)
 
 
+def _training_told(recipe: Recipe) -> list[str]:
+    pixels = recipe.preprocess
+    if pixels is None:
+        return ["clips and preprocessing that it was trained with are not known"]
+    height, width = recipe.size_px
+    return [
+        f"clips of {recipe.clip_frames} frames, every {recipe.stride}; frames {recipe.resize} "
+        f"{height} x {width} px, crop {pixels.crop_px} px",
+        f"{pixels.channel_order.upper()}, 0-255 minus {_scaled(pixels.mean)} over "
+        f"{_scaled(pixels.std)}",
+    ]
+
+
 def _scaled(values: Sequence[float]) -> str:
     return "(" + ", ".join(f"{255 * value:.4g}" for value in values) + ")"
 
@@ -171,10 +179,11 @@ def load_weights(
     tensors, confidence_head = _parted(file.tensors)
     found = recognise(file, tensors, backbone, options)
     wanted = found.options if options is None else dict(options)
-    head = head_of(found.backbone, wanted)
+    expected = shapes_of(found.backbone, wanted, 2)
+    head = head_of(found.backbone, wanted, expected)
     rows = tensors.get(found.published(head[0]))
     num_classes = 2 if rows is None else len(rows)
-    expected = shapes_of(found.backbone, wanted, num_classes)
+    expected |= {name: [num_classes, *expected[name][1:]] for name in head}
     looks = f"looks like {found.backbone}{options_told(wanted)} ({found.source})"
     ours = matched(path, tensors, expected, found.published, looks, _advice(found, wanted))
     recipe = found.recipe(num_classes, channel_order)

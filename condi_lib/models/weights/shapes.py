@@ -15,7 +15,10 @@ COUNTER = "num_batches_tracked"  # of batch norms; PyTorch before 0.4.1 had none
 SHOWN = 4
 
 
-def shapes_of(backbone: str, options: Mapping[str, Any], num_classes: int) -> dict[str, list[int]]:
+Shapes = dict[str, list[int]]
+
+
+def shapes_of(backbone: str, options: Mapping[str, Any], num_classes: int) -> Shapes:
     """The shape of every tensor of a network, by name, in its own order.
 
     Networks that are built by somebody else's function, which may read weights, are really built.
@@ -25,14 +28,21 @@ def shapes_of(backbone: str, options: Mapping[str, Any], num_classes: int) -> di
     return {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
 
 
-def head_of(backbone: str, options: Mapping[str, Any]) -> tuple[str, ...]:
-    """Names of the tensors with one row per class: those that change with the number of classes.
+def head_of(backbone: str, options: Mapping[str, Any], shapes: Shapes) -> tuple[str, ...]:
+    """Names of the tensors with one row per class.
+
+    Args:
+        backbone: Name of the network.
+        options: Its options.
+        shapes: Its shapes for 2 classes.
 
     Raises:
         ValueError: If there are none.
     """
-    two, three = (shapes_of(backbone, options, n) for n in (2, 3))
-    head = tuple(name for name in two if two[name] != three[name])
+    if ":" not in backbone:  # ours, and torchvision's as adapted
+        return tuple(name for name in shapes if name.startswith("fc."))
+    three = shapes_of(backbone, options, 3)
+    head = tuple(name for name in shapes if shapes[name] != three[name])
     if not head:
         raise ValueError(f"backbone {backbone!r} has no class head: it ignores num_classes")
     return head
@@ -41,7 +51,7 @@ def head_of(backbone: str, options: Mapping[str, Any]) -> tuple[str, ...]:
 def matched(
     path: Path,
     tensors: Mapping[str, Tensor],
-    expected: Mapping[str, Sequence[int]],
+    expected: Shapes,
     published: Callable[[str], str],
     looks: str,
     advice: str,
@@ -69,9 +79,9 @@ def matched(
     ]
     unexpected = [key for key in tensors if key not in set(names.values())]
     misshaped = [
-        f"{theirs} is {list(tensors[theirs].shape)}, not {list(expected[ours])}"
+        f"{theirs} is {list(tensors[theirs].shape)}, not {expected[ours]}"
         for ours, theirs in names.items()
-        if theirs in tensors and list(tensors[theirs].shape) != list(expected[ours])
+        if theirs in tensors and list(tensors[theirs].shape) != expected[ours]
     ]
     found = {"missing": missing, "unexpected": unexpected, "misshaped": misshaped}
     if told := "; ".join(_told(kind, listed) for kind, listed in found.items() if listed):
