@@ -125,11 +125,73 @@ def data(
     """Look after data sets."""
 
 
+def check_weights(
+    weights: Positional[str],
+    videos: Positional[tuple[str, ...]] = (),
+    data: Annotated[str | None, arg(metavar="CSV|FOLDER|PARAMS")] = None,
+    n_videos: Annotated[int, arg(metavar="N")] = 20,
+    classes: Annotated[str | None, arg(metavar="FILE")] = None,
+    channel_order: Annotated[str | None, arg(metavar="rgb|bgr")] = None,
+    backbone: Annotated[str | None, arg(metavar="NAME")] = None,
+    options: Annotated[str | None, arg(metavar="YAML")] = None,
+    preprocess: Annotated[str | None, arg(metavar="YAML")] = None,
+    max_clips: Annotated[int, arg(metavar="N")] = 10,
+    seed: int = 0,
+) -> None:
+    """Say what a file of weights holds, and what the network says of a handful of videos.
+
+    With labels (--data) it tells the accuracy, also for the other channel order and other orders of
+    the classes. Ends with status 1 if accuracy is like chance, or another way of reading the
+    weights does clearly better.
+
+    Args:
+        weights: Published weights, or those of a run.
+        videos: Videos without labels.
+        data: Videos with labels: a CSV, a folder per class, or a params file.
+        n_videos: How many of them, drawn at random, from the test split if there is one.
+        classes: Class names in the order of the outputs, one a line.
+        channel_order: Where the weights leave it open, or you know better.
+        backbone: Where the file does not tell, such as for a network of your own.
+        options: Of the backbone: "{width: 2}".
+        preprocess: Instead of the weights' own: "{crop_px: 112, mean: [...], std: [...]}".
+        max_clips: At most so many clips of a video, evenly spread.
+        seed: Of the draw.
+    """
+    from pathlib import Path
+
+    import yaml
+
+    from condi_lib.models.weights import load_weights, read_classes
+    from condi_lib.study.weights_check import labelled_videos, report, try_weights, warnings_of
+    from condi_lib.videos.preprocess import Preprocess
+
+    names = None if classes is None else read_classes(Path(classes))
+    wanted = None if options is None else yaml.safe_load(options)
+    found = load_weights(weights, backbone, wanted, names, channel_order)
+    print(f"{weights}\n{found.describe()}", flush=True)
+    labelled = None if data is None else labelled_videos(data, n_videos, seed)
+    shown = [*videos, *(() if labelled is None else (r.video_id for r in labelled))]
+    if not shown:
+        return
+    pixels = None if preprocess is None else Preprocess(**yaml.safe_load(preprocess))
+    trials = try_weights(found, [Path(each) for each in videos], labelled, pixels, max_clips)
+    print("\n" + "\n".join(report(trials, shown)))
+    if warnings_of(trials):
+        sys.exit(1)
+
+
 def main() -> None:
     """Run a command; a known mistake ends in one readable message, not in a traceback."""
     try:
         tyro.extras.subcommand_cli_from_dict(
-            {"study": study, "data": data, "job": job, "jobs": jobs, "reference": reference},
+            {
+                "study": study,
+                "data": data,
+                "check-weights": check_weights,
+                "job": job,
+                "jobs": jobs,
+                "reference": reference,
+            },
             prog="python -m condi_lib",
         )
     except Exception as error:

@@ -206,7 +206,19 @@ def test_torchvision_state_dicts_are_recognised_and_what_is_not_theirs_is_said(t
     expected = logits_of(theirs, clip)
     torch.testing.assert_close(logits_of(weights.build(), clip), expected, rtol=0, atol=1e-5)
     ours = load_weights(save(weights.build().state_dict(), tmp_path / "ours.pth"))
-    assert ours.backbone == "torchvision.mc3_18" and "torchvision published" not in ours.describe()
+    assert ours.backbone == "torchvision.mc3_18" and ours.head == ("fc.weight", "fc.bias")
+
+
+def test_a_convolution_may_be_the_class_head(tmp_path):
+    """As s3d's, of torchvision."""
+    model = build_backbone("torchvision.s3d", 3, seed=1)
+    path = save(model.state_dict(), tmp_path / "w.pth")
+    weights = load_weights(path, classes=["c", "b", "a"])
+    assert (weights.backbone, weights.num_classes) == ("torchvision.s3d", 3)
+    assert list(weights.tensors["classifier.1.weight"].shape) == [3, 1024, 1, 1, 1]
+    swapped, fresh = weights.build(["a", "b", "c"]), weights.build(num_classes=5)
+    assert torch.equal(swapped.fc.weight, model.fc.weight.flip(0))
+    assert torch.equal(swapped.fc.bias, model.fc.bias.flip(0)) and len(fresh.fc.weight) == 5
 
 
 # --- what stands in files ------------------------------------------------------------------------

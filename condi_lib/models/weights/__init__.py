@@ -5,7 +5,7 @@ tells which one a file holds, ``class_order`` which output is which class, ``pre
 them in :func:`load_weights`.
 """
 
-from condi_lib.models.weights.class_order import ClassesDiffer
+from condi_lib.models.weights.class_order import ClassesDiffer, alphabetical
 from condi_lib.models.weights.files import read_classes, weights_digest
 from condi_lib.models.weights.layouts import Recipe
 from condi_lib.models.weights.pretrained import PretrainedWeights, load_weights
@@ -16,6 +16,7 @@ __all__ = [
     "ClassesDiffer",
     "PretrainedWeights",
     "Recipe",
+    "alphabetical",
     "load_weights",
     "network_metadata",
     "read_classes",

@@ -142,18 +142,17 @@ def _by_names(
 ) -> Recognised:
     """By comparing with what there is: our own networks and torchvision's."""
     if backbone is not None:  # whatever does not fit is told in detail
-        return _plain(file, tensors, backbone, dict(options))
+        return _plain(file, backbone, dict(options))
     keys = {key for key in tensors if COUNTER not in key}
     alike = []
     for name in _candidates(keys):
-        published, expected = _published_names(name, tensors), shapes_of(name, {}, 2)
-        names = {published(key): key for key in expected if COUNTER not in key}
-        if keys == set(names):
+        expected = shapes_of(name, {}, 2)
+        if keys == {key for key in expected if COUNTER not in key}:
             # Of equal names, as with r3d_18 and mc3_18, that of more equal shapes.
-            equal = sum(list(tensors[key].shape) == expected[names[key]] for key in keys)
+            equal = sum(list(tensors[key].shape) == expected[key] for key in keys)
             alike.append((equal, name))
     if alike:
-        return _plain(file, tensors, max(alike)[1], {})
+        return _plain(file, max(alike)[1], {})
     known = [f"{layout.backbone} of {layout.source}" for layout in LAYOUTS]
     raise ValueError(
         f"{file.path}: its {len(tensors)} tensors ({', '.join(list(tensors)[:3])}, ...) are those "
@@ -170,27 +169,13 @@ def _candidates(keys: set[str]) -> Iterator[str]:
         yield from (f"torchvision.{name}" for name in TORCHVISION_HEADS)
 
 
-def _published_names(backbone: str, tensors: Tensors) -> Callable[[str], str]:
-    """Our names to the file's: torchvision's own files lack our wrapper, all others are alike."""
-    head = TORCHVISION_HEADS.get(backbone.removeprefix("torchvision."))
-    if head is None or any(key.startswith("network.") for key in tensors):
-        return str
-
-    def published(name: str) -> str:
-        if name.startswith("fc."):
-            return head + name.removeprefix("fc")
-        return name.removeprefix("network.")
-
-    return published
-
-
-def _plain(
-    file: WeightsFile, tensors: Tensors, backbone: str, options: dict[str, Any]
-) -> Recognised:
-    published = _published_names(backbone, tensors)
-    if published is not str:
-        recipe = torchvision_recipe(backbone.removeprefix("torchvision."), file.path)
-        return Recognised("torchvision", backbone, options, published, lambda n, order: recipe)
+def _plain(file: WeightsFile, backbone: str, options: dict[str, Any]) -> Recognised:
+    """A state dict with the names that the network has here, as torchvision's have them too."""
+    family, _, name = backbone.partition(".")
+    if family == "torchvision":
+        recipe = torchvision_recipe(name, file.path)
+        source = family if recipe.classes else "a state dict of torchvision's network"
+        return Recognised(source, backbone, options, str, lambda n, order: recipe)
     doubt = "how it was trained is not written in it: say so where it is needed"
     return Recognised(
         "a plain state dict", backbone, options, str, lambda n, order: Recipe(doubt=doubt)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from condi_lib.models.adapters import TORCHVISION_HEADS
 from condi_lib.models.zoo import build_backbone
 
 COUNTER = "num_batches_tracked"  # of batch norms; PyTorch before 0.4.1 had none, inference none
@@ -39,8 +40,9 @@ def head_of(backbone: str, options: Mapping[str, Any], shapes: Shapes) -> tuple[
     Raises:
         ValueError: If there are none.
     """
-    if ":" not in backbone:  # ours, and torchvision's as adapted
-        return tuple(name for name in shapes if name.startswith("fc."))
+    if ":" not in backbone:
+        layer = TORCHVISION_HEADS.get(backbone.removeprefix("torchvision."), "fc")
+        return tuple(name for name in shapes if name.startswith(f"{layer}."))
     three = shapes_of(backbone, options, 3)
     head = tuple(name for name in shapes if shapes[name] != three[name])
     if not head:
@@ -71,9 +73,6 @@ def matched(
             file's names.
     """
     names = {name: published(name) for name in expected}
-    for ours, theirs in names.items():  # a 1x1x1 convolution may serve as a linear head
-        if theirs in tensors and len(expected[ours]) == 2 and tensors[theirs].ndim > 2:
-            tensors = {**tensors, theirs: tensors[theirs].flatten(1)}
     missing = [
         theirs for theirs in names.values() if theirs not in tensors and COUNTER not in theirs
     ]
