@@ -149,10 +149,12 @@ def _by_names(
         expected = shapes_of(name, {}, 2)
         if keys == {key for key in expected if COUNTER not in key}:
             # Of equal names, as with r3d_18 and mc3_18, that of more equal shapes.
-            equal = sum(list(tensors[key].shape) == expected[key] for key in keys)
-            alike.append((equal, name))
+            unequal = sum(list(tensors[key].shape) != expected[key] for key in keys)
+            alike.append((unequal, name))
+            if unequal <= 2:  # weight and bias of the head
+                break
     if alike:
-        return _plain(file, max(alike)[1], {})
+        return _plain(file, min(alike)[1], {})
     known = [f"{layout.backbone} of {layout.source}" for layout in LAYOUTS]
     raise ValueError(
         f"{file.path}: its {len(tensors)} tensors ({', '.join(list(tensors)[:3])}, ...) are those "
