@@ -178,6 +178,15 @@ def test_null_takes_a_field_out(root):
     assert list(read_study("fewer").losses) == ["condi_sr", "naive"]
 
 
+def test_null_takes_out_what_a_file_further_below_has(root):
+    write_params(root, tiny(losses={"condi_sr": {}, "st_ent": {}}), "base")
+    write_params(root, {"extends": "base", "losses": {"st_ent": None}}, "fewer")
+    write_params(root, {"extends": "fewer", "seeds": [7]}, "top")
+    assert list(read_study("top").losses) == ["condi_sr"]
+    again = {"extends": "fewer", "losses": {"st_ent": {"hyperparameters": {"temperature": 2.0}}}}
+    assert list(read_study(again).losses) == ["condi_sr", "st_ent"]
+
+
 def test_files_may_extend_files_beside_them_wherever_they_are(root, tmp_path):
     write_params(root, tiny(), "base")
     folder = tmp_path / "elsewhere"
@@ -199,8 +208,8 @@ def test_files_that_extend_one_another_are_refused(root):
 @pytest.mark.parametrize("path", sorted(PARAMS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_committed_params_can_be_read(path):
     fields = read_fields(path)
-    if "catalog" in fields["dataset"]:
-        fields["dataset"]["catalog"]["content"] = "0"  # real videos are not in a clone
+    for kind in {"catalog", "official"} & set(fields["dataset"]):
+        fields["dataset"][kind]["content"] = "0"  # real videos are not in a clone
     for role in ("teacher", "student"):  # nor are weights
         fields[role] |= {"weights_content": "0"} if "weights" in fields[role] else {}
     study = read_study(fields)

@@ -54,13 +54,16 @@ def read_study(source: str | Path | Mapping[str, Any]) -> StudySpec:
 
 def read_fields(source: str | Path | Mapping[str, Any]) -> Fields:
     """The study's fields as plain values, with those of the files that it extends."""
-    fields = dict(source) if isinstance(source, Mapping) else _load(params_path(source))
+    layers = [dict(source) if isinstance(source, Mapping) else _load(params_path(source))]
     seen = [] if isinstance(source, Mapping) else [params_path(source)]
-    while (base := fields.pop("extends", None)) is not None:
+    while (base := layers[-1].pop("extends", None)) is not None:
         seen.append(params_path(base, beside=seen[-1] if seen else None))
         if seen[-1] in seen[:-1]:
             raise ValueError(f"{seen[-1]}: extends itself, by way of {seen[-2]}")
-        fields = _merged(_load(seen[-1]), fields)
+        layers.append(_load(seen[-1]))
+    fields = layers.pop()
+    while layers:  # from the ground up, so that null takes out what any file below has
+        fields = _merged(fields, layers.pop())
     return fields
 
 
