@@ -2,9 +2,11 @@
 
 ``small`` has those of the embedded study, ``resnext3d``, ``r2plus1d``, ``shufflenetv2`` and
 ``mobilenetv2`` those of the paper; ``student`` adds the confidence head; ``zoo`` builds by name,
-torchvision's, Hugging Face's and your own too; ``weights`` reads published and own weights.
+torchvision's, Hugging Face's and your own too; ``weights`` reads published and own weights;
+``optimize`` makes any network quick.
 """
 
+from condi_lib.models.optimize import OptimizedModel, optimize
 from condi_lib.models.student import Student, StudentOutput
 from condi_lib.models.weights import ClassesDiffer, PretrainedWeights, load_weights
 from condi_lib.models.zoo import BACKBONES, build_backbone
@@ -12,9 +14,11 @@ from condi_lib.models.zoo import BACKBONES, build_backbone
 __all__ = [
     "BACKBONES",
     "ClassesDiffer",
+    "OptimizedModel",
     "PretrainedWeights",
     "Student",
     "StudentOutput",
     "build_backbone",
     "load_weights",
+    "optimize",
 ]
