@@ -52,10 +52,12 @@ def _observed_pairs(network: nn.Module, clips: Tensor) -> list[tuple[nn.Module, 
         if conv is not None and output._version == version and _has_statistics(norm):
             pairs.append((conv, norm))
 
-    hooks = [m.register_forward_hook(remember) for m in network.modules() if _is(m, CONVOLUTIONS)]
-    hooks += [
-        m.register_forward_pre_hook(look_up) for m in network.modules() if _is(m, NORMALISATIONS)
-    ]
+    hooks = []
+    for module in network.modules():
+        if is_plain(module, CONVOLUTIONS):
+            hooks.append(module.register_forward_hook(remember))
+        elif is_plain(module, NORMALISATIONS):
+            hooks.append(module.register_forward_pre_hook(look_up))
     try:
         with torch.no_grad():
             network(clips)
@@ -66,8 +68,9 @@ def _observed_pairs(network: nn.Module, clips: Tensor) -> list[tuple[nn.Module, 
     return [(c, n) for c, n in pairs if runs[c] == runs[n] == readers[c] == 1]
 
 
-def _is(module: nn.Module, kinds: tuple[type, ...]) -> bool:
-    return type(module) in kinds  # a subclass may compute something else
+def is_plain(module: nn.Module, kinds: tuple[type[nn.Module], ...]) -> bool:
+    """Whether ``module`` is one of ``kinds`` and computes what that does; a subclass may not."""
+    return isinstance(module, kinds) and type(module).forward in {kind.forward for kind in kinds}
 
 
 def _has_statistics(norm: nn.Module) -> bool:

@@ -14,13 +14,13 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from condi_lib.models.fold import CONVOLUTIONS, fold_batch_norm
+from condi_lib.models.fold import CONVOLUTIONS, fold_batch_norm, is_plain
 from condi_lib.models.products import use_products
 from condi_lib.models.speed_report import PLAIN, SpeedReport, Trial
 from condi_lib.models.student import StudentOutput
 
 Output = Tensor | StudentOutput
-MIN_ROUNDS, MIN_SEC = 3, 0.3  # timed forward passes of each mode; the quickest counts
+MIN_ROUNDS, MIN_SEC = 3, 0.1  # timed forward passes of each mode; the quickest counts
 WORTH_IT = 1.02  # a step must be quicker by 2 %, or the simpler mode stays
 CONFIDENCE_TOLERANCE = 0.01  # in probability; a larger shift of z̃ counts as disagreement
 FAST_BF16 = ("avx512_bf16", "amx_bf16", "bf16")  # what processors with bf16 products call it
@@ -100,7 +100,7 @@ def optimize(
     Args:
         model: From clips to logits ``[B, C]`` or a ``StudentOutput``. It is not changed.
         clips: Preprocessed example clips ``[n, 3, T, H, W]``; agreement is judged on all of them,
-            so give real ones, a hundred or more. Or a shape, for noise: that judges only speed well.
+            so give real ones, a hundred or more. Or a shape, for noise, to judge speed alone.
         device: Where to run; by default where ``model`` is.
         batch_size: Clips per forward pass while timing, and in compiled code; at most n.
         min_agreement: Share of the clips that must keep their top-1 class, and, for a student,
@@ -246,7 +246,7 @@ def _use_bf16(model: OptimizedModel, clip: Tensor) -> None:
         raise StepSkipped("this processor has no fast bf16")
     model.bf16 = True  # by autocast, which would convert the weights anew in each pass
     for module in model.network.modules():
-        if type(module) in CONVOLUTIONS:
+        if is_plain(module, CONVOLUTIONS):
             module.to(torch.bfloat16)
 
 

@@ -7,6 +7,8 @@ for such kernels, or runs them far below the speed of its matrix products. Same 
 
 from torch import Tensor, nn
 
+from condi_lib.models.fold import is_plain
+
 
 class ProductConv3d(nn.Module):
     """A kx1x1 convolution as one matrix product per tap, for inference.
@@ -65,7 +67,7 @@ def use_products(network: nn.Module) -> int:
     n_replaced = 0
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
-            if type(child) is nn.Conv3d and is_product(child):
+            if is_plain(child, (nn.Conv3d,)) and is_product(child):
                 setattr(parent, name, ProductConv3d(child))
                 n_replaced += 1
     return n_replaced
