@@ -485,6 +485,8 @@ def test_an_alphabetical_order_ignores_case(tmp_path):
     weights = load_weights(path)
     assert weights.outputs_of(classes) == list(range(101))
     assert weights.outputs_of(sorted(classes))[:4] == [1, 0, 3, 2]
+    # A space comes before a hyphen, an underscore would come behind it.
+    assert alphabetical(["push-up", "push_cart"]) == ["push_cart", "push-up"]
 
 
 def test_the_published_orders_are_alphabetical_where_lists_are_at_hand():

@@ -12,8 +12,11 @@ class ClassesDiffer(ValueError):
 
 
 def alphabetical(names: Sequence[str]) -> list[str]:
-    """Names in alphabetical order, ignoring case; of names equal but for it, capitals first."""
-    return sorted(names, key=lambda name: (name.casefold(), name))
+    """Names in alphabetical order, ignoring case; of names equal but for it, capitals first.
+
+    An underscore counts as a space: folders of Kinetics are called either way.
+    """
+    return sorted(names, key=lambda name: (name.replace("_", " ").casefold(), name))
 
 
 def output_of_each(
