@@ -12,9 +12,11 @@ from tiny_study import tiny
 from condi_lib.clip_table import read_clip_table
 from condi_lib.models import ClassesDiffer, Student, build_backbone, load_weights
 from condi_lib.models.weights import Recipe, network_metadata
+from condi_lib.models.weights.layouts import efficient_recipe, resnets_recipe
 from condi_lib.study import ensure, read_study
+from condi_lib.study.params import read_fields
 from condi_lib.study.specs import run_folder
-from condi_lib.study.starts import build_network
+from condi_lib.study.starts import build_network, check_pixels
 from condi_lib.training import save_weights
 from condi_lib.videos.preprocess import Preprocess
 
@@ -123,6 +125,25 @@ def test_what_an_error_says_of_the_preprocessing_is_right(student_file):
     written = yaml.safe_load(re.search(r"`preprocess: (.*)`", str(caught.value))[1])
     assert written["crop_px"] == 12
     build_network(student_of(**UNTRAINED, **{"student.preprocess": written}), CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("name", "recipe"),
+    [
+        ("kinetics600", efficient_recipe(600, "resnext", None)),
+        ("kinetics700", resnets_recipe(700, "resnet2p1d-34", None)),
+    ],
+)
+def test_committed_studies_show_published_teachers_what_they_were_trained_on(name, recipe):
+    fields = read_fields(name)
+    fields["dataset"]["official"]["content"] = fields["teacher"]["weights_content"] = "0"
+    study = read_study(fields)
+    teacher, dataset = study.teacher_of(0), study.dataset
+    assert teacher.network.training.epochs == 0
+    check_pixels("weights", recipe.preprocess, teacher.preprocess)
+    assert teacher.preprocess.crop_px == recipe.preprocess.crop_px
+    clips = (dataset.clip_frames, dataset.stride, dataset.size_px, dataset.resize)
+    assert clips == (recipe.clip_frames, recipe.stride, recipe.size_px, recipe.resize)
 
 
 def test_fine_tuning_may_change_the_preprocessing(student_file):

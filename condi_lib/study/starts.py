@@ -1,6 +1,7 @@
 """Where a study's networks start from: random weights, or those of a file."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,7 @@ from condi_lib.models.weights import weights_digest
 from condi_lib.study.specs import NetworkSpec, StudentSpec, TeacherSpec
 from condi_lib.videos.preprocess import Preprocess
 
-TOLERANCE = 2e-3  # of a mean or deviation on the 0-1 scale: half a grey level
+SAME_MEAN, SAME_STD = 2e-3, 1e-2  # half a grey level of 255; as a share
 
 
 def build_network(spec: TeacherSpec | StudentSpec, classes: Sequence[str]) -> nn.Module:
@@ -72,22 +73,30 @@ def _started(
             raise
         return weights.build(num_classes=len(classes), seed=spec.seed), {}
     if not spec.network.training.epochs:
-        _check_pixels(weights, spec.preprocess)
+        check_pixels(weights.path, weights.preprocess, spec.preprocess)
     return model, weights.confidence_head
 
 
-def _check_pixels(weights: PretrainedWeights, ours: Preprocess) -> None:
-    """Weights that are used as they are must see pixels as they were trained to."""
-    theirs = weights.preprocess
+def check_pixels(path: str | Path, theirs: Preprocess | None, ours: Preprocess) -> None:
+    """Refuse to show weights that are used as they are other pixels than they were trained on.
+
+    Args:
+        path: The weights, for messages.
+        theirs: How they were trained; None: nobody knows, the study says what to do.
+        ours: What they are to be shown.
+
+    Raises:
+        ValueError: If channel order, mean or deviation differ; says what to write.
+    """
     if theirs is None:
-        return  # nobody knows; the study says what to do
-    pairs = zip((*ours.mean, *ours.std), (*theirs.mean, *theirs.std), strict=True)
-    alike = all(abs(a - b) < TOLERANCE for a, b in pairs)
+        return
+    alike = all(abs(a - b) < SAME_MEAN for a, b in zip(ours.mean, theirs.mean, strict=True))
+    alike &= all(abs(a / b - 1) < SAME_STD for a, b in zip(ours.std, theirs.std, strict=True))
     if not alike or ours.channel_order != theirs.channel_order:
         mean, std = ([round(value, 5) for value in values] for values in (theirs.mean, theirs.std))
         raise ValueError(
-            f"{weights.path}: was trained on {theirs.channel_order} pixels with mean {mean} and "
-            f"std {std}, the study has {ours.channel_order}, {list(ours.mean)} and "
-            f"{list(ours.std)}; with epochs 0 give its network `preprocess: {{crop_px: "
-            f"{ours.crop_px}, mean: {mean}, std: {std}, channel_order: {theirs.channel_order}}}`"
+            f"{path}: was trained on {theirs.channel_order} pixels with mean {mean} and std {std}, "
+            f"the study has {ours.channel_order}, {list(ours.mean)} and {list(ours.std)}; with "
+            f"epochs 0 give its network `preprocess: {{crop_px: {ours.crop_px}, mean: {mean}, "
+            f"std: {std}, channel_order: {theirs.channel_order}}}`"
         )
