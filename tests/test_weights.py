@@ -10,6 +10,7 @@ import io
 import os
 import re
 from collections import Counter, defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ from published_checkpoints import (
 from safetensors.torch import save_file
 
 from condi_lib.models import ClassesDiffer, Student, build_backbone, load_weights
-from condi_lib.models.weights import Recipe, weights_digest
+from condi_lib.models.weights import Recipe, network_metadata, weights_digest
 from condi_lib.models.weights.class_order import alphabetical
 from condi_lib.models.weights.torchvision_recipes import _published_digest, recipe_of
 from condi_lib.training import save_weights
@@ -388,6 +389,10 @@ MISFITS = {
         changed(resnext(600), fc__weight=(600, 512)),
         r"1 is misshaped \(fc\.weight is \[600, 512\], not \[600, 2048\]\)",
     ),
+    "the head is one number": (
+        changed(mobilenetv2(600), classifier__1__weight=()),
+        r"1\.weight is \[\], not \[2, 1280\]",
+    ),
     "there is no head": (
         changed(mobilenetv2(600), without="classifier"),
         r"2 are missing \(classifier\.1\.weight, classifier\.1\.bias\)",
@@ -547,8 +552,6 @@ def test_a_new_head_leaves_the_rest(state, tmp_path):
 
 
 def test_our_own_files_tell_everything(tmp_path):
-    from condi_lib.models.weights import network_metadata
-
     pixels = Preprocess(12, (0.1, 0.2, 0.3), channel_order="bgr", flip=False)
     recipe = Recipe(pixels, clip_frames=8, stride=2, size_px=(16, 20), resize="stretch")
     about = network_metadata("small_cnn3d", {"width": 2}, ("b", "a"), recipe)
@@ -561,9 +564,26 @@ def test_our_own_files_tell_everything(tmp_path):
     assert torch.equal(weights.confidence_head["weight"], student.confidence_head.weight)
     clip = (2, 16, 16)
     assert torch.equal(logits_of(weights.build(), clip), logits_of(student, clip).class_logits)
+    assert load_weights(tmp_path / "w.safetensors", channel_order="rgb").preprocess == replace(
+        pixels, channel_order="rgb"
+    )
     save_weights(student, tmp_path / "w.safetensors", about={"network": {"backbone": "x"}})
     with pytest.raises(ValueError, match=r"what it says of its network cannot be read \(KeyErr"):
         load_weights(tmp_path / "w.safetensors")
+
+
+def test_a_file_does_not_have_code_imported(tmp_path):
+    (tmp_path / "left_a_mark.py").write_text("raise SystemExit('it ran')")
+    about = network_metadata("left_a_mark:build", {}, ("a", "b"), Recipe())
+    save_weights(build_backbone("small_cnn3d", 2, width=2), tmp_path / "w.safetensors", about=about)
+    with pytest.raises(ValueError, match="network of somebody's own, left_a_mark:build; give back"):
+        load_weights(tmp_path / "w.safetensors")
+    name = f"{__name__}:a_network"
+    model = build_backbone(name, 2)
+    save_weights(
+        model, tmp_path / "w.safetensors", about=network_metadata(name, {}, ("a", "b"), Recipe())
+    )
+    assert load_weights(tmp_path / "w.safetensors", name).classes == ("a", "b")
 
 
 def test_the_digest_is_of_the_file_and_of_the_classes_beside_it(tmp_path):

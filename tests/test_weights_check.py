@@ -63,7 +63,7 @@ def weights_file(folder, classes=CLASSES, **pixels):
 
 def tried(data, path, **options):
     labelled = labelled_videos(str(data / "labels.csv"), 20)
-    return try_weights(load_weights(path), [], labelled, **options)
+    return try_weights(load_weights(path, BACKBONE), [], labelled, **options)
 
 
 def test_weights_that_are_read_rightly_get_everything_right(data, tmp_path):
@@ -125,7 +125,7 @@ def test_unknown_orders_are_tried_and_unknown_preprocessing_is_asked_for(data, t
 
 
 def test_videos_without_labels_are_shown_too(data, tmp_path):
-    weights = load_weights(weights_file(tmp_path))
+    weights = load_weights(weights_file(tmp_path), BACKBONE)
     trials = try_weights(weights, [data / "2.mp4"])
     assert [trial.channels for trial in trials] == ["rgb", "bgr"]
     assert trials[0].n_labelled == 0 and warnings_of(trials) == []
@@ -161,7 +161,7 @@ def test_only_clear_differences_are_warned_of():
 
 def test_the_command_tells_what_it_finds(data, tmp_path, capsys, monkeypatch):
     path = weights_file(tmp_path, channel_order="bgr")
-    command = ["condi_lib", "check-weights", str(path)]
+    command = ["condi_lib", "check-weights", str(path), "--backbone", BACKBONE]
     monkeypatch.setattr(sys, "argv", command)
     main()  # no videos: what is in the file
     told = capsys.readouterr().out

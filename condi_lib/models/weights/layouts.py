@@ -10,7 +10,7 @@ Mean and deviation, sampling and class order are those of the repositories' own 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
@@ -74,10 +74,7 @@ def efficient_recipe(num_classes: int, arch: str, channel_order: str | None) -> 
     is the same, writes it.
     """
     if "-" not in arch and num_classes in _EFFICIENT_RECIPES:
-        recipe = _EFFICIENT_RECIPES[num_classes]
-        if channel_order is None:
-            return recipe
-        return replace(recipe, preprocess=replace(recipe.preprocess, channel_order=channel_order))
+        return _EFFICIENT_RECIPES[num_classes]
     if channel_order is not None:
         return Recipe(_efficient(channel_order))
     doubt = (
@@ -99,8 +96,7 @@ def resnets_recipe(num_classes: int, arch: str, channel_order: str | None) -> Re
 
     It numbers classes as they first appear in the CSV file that it was given.
     """
-    order = channel_order or "rgb"
-    preprocess = Preprocess(112, KINETICS_MEAN, KINETICS_STD, channel_order=order)
+    preprocess = Preprocess(112, KINETICS_MEAN, KINETICS_STD)
     return Recipe(preprocess, data="Kinetics-700" if num_classes == 700 else "")
 
 
@@ -191,7 +187,7 @@ LAYOUTS = (
         source=EFFICIENT,
         backbone="mobilenetv2_3d",
         is_this=lambda tensors: (
-            _is_5d(tensors, "features.1.conv.0.weight") and "features.18.0.weight" in tensors
+            _is_5d(tensors, "features.1.conv.0.weight") and _is_5d(tensors, "features.18.0.weight")
         ),
         names={
             "trunk.stem.": "features.0.",

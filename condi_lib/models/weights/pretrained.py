@@ -1,7 +1,7 @@
 """Load weights that somebody published, or that a run of ours left, and build the network."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -182,11 +182,14 @@ def load_weights(
     expected = shapes_of(found.backbone, wanted, 2)
     head = head_of(found.backbone, wanted, expected)
     rows = tensors.get(found.published(head[0]))
-    num_classes = 2 if rows is None else len(rows)
+    num_classes = len(rows) if rows is not None and rows.ndim else 2
     expected |= {name: [num_classes, *expected[name][1:]] for name in head}
     looks = f"looks like {found.backbone}{options_told(wanted)} ({found.source})"
     ours = matched(path, tensors, expected, found.published, looks, _advice(found, wanted))
     recipe = found.recipe(num_classes, channel_order)
+    if channel_order is not None and recipe.preprocess is not None:
+        ordered = replace(recipe.preprocess, channel_order=channel_order)
+        recipe = replace(recipe, preprocess=ordered)
     names = _class_names(path, classes, recipe.classes, num_classes)
     about = (path, found.source, found.backbone, wanted)
     return PretrainedWeights(*about, ours, head, num_classes, names, recipe, confidence_head)

@@ -50,7 +50,7 @@ def recognise(
     Raises:
         ValueError: If it is another network than asked for, or none that is known.
     """
-    found = _described(file) or _published(file, tensors)
+    found = _described(file, backbone) or _published(file, tensors)
     if found is None:
         found = _by_names(file, tensors, backbone, options or {})
     if backbone not in (None, found.backbone):
@@ -80,8 +80,11 @@ def network_metadata(
 _KEPT = ("preprocess", "clip_frames", "stride", "size_px", "resize")
 
 
-def _described(file: WeightsFile) -> Recognised | None:
-    """By the metadata of our own files."""
+def _described(file: WeightsFile, wanted: str | None) -> Recognised | None:
+    """By the metadata of our own files.
+
+    A function is imported only if the caller names it: a file should not have code run.
+    """
     try:
         fields = json.loads(file.metadata.get(ABOUT, "{}")).get(NETWORK)
         if fields is None:
@@ -99,6 +102,11 @@ def _described(file: WeightsFile) -> Recognised | None:
             f"{file.path}: what it says of its network cannot be read ({error!r}); it was written "
             "by another version: train again, or give backbone, options and classes"
         ) from error
+    if ":" in backbone and wanted is None:
+        raise ValueError(
+            f"{file.path}: was trained with a network of somebody's own, {backbone}; give "
+            f"backbone {backbone!r} if you want it to be imported"
+        )
     return Recognised("trained here", backbone, options, str, lambda n, order: recipe)
 
 
