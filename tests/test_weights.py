@@ -572,6 +572,15 @@ def test_our_own_files_tell_everything(tmp_path):
         load_weights(tmp_path / "w.safetensors")
 
 
+def test_our_own_files_must_name_a_class_for_each_output(tmp_path):
+    about = network_metadata("small_cnn3d", {"width": 2}, ("a", "b", "c"), Recipe())
+    save_weights(build_backbone("small_cnn3d", 2, width=2), tmp_path / "w.safetensors", about=about)
+    with pytest.raises(
+        ValueError, match="has 2 outputs, but the classes written in it are 3 names"
+    ):
+        load_weights(tmp_path / "w.safetensors")
+
+
 def test_a_file_does_not_have_code_imported(tmp_path):
     (tmp_path / "left_a_mark.py").write_text("raise SystemExit('it ran')")
     about = network_metadata("left_a_mark:build", {}, ("a", "b"), Recipe())

@@ -221,12 +221,14 @@ def _class_names(
 ) -> tuple[str, ...] | None:
     """The outputs' classes: the caller's, the text file's beside the weights, or the file's own."""
     beside = classes_path(path)
-    where = "the classes given"
-    names = tuple(given) if given is not None else None
-    if names is None and beside.exists():
+    if given is not None:
+        names, where = tuple(given), "the classes given"
+    elif beside.exists():
         names, where = read_classes(beside), str(beside)
-    if names is None:
-        return written
+    elif written is not None:
+        names, where = written, "the classes written in it"
+    else:
+        return None
     if len(names) != num_classes or len(set(names)) != num_classes:
         raise ValueError(
             f"{path}: has {num_classes} outputs, but {where} are {len(names)} names, "
