@@ -54,7 +54,8 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[B, in_ch, T, H, W]`` to ``[B, out_ch, T', H', W']``."""
-        return x + self.body(x) if self.residual else self.body(x)
+        out = self.body(x)
+        return out.add_(x) if self.residual else out  # in place: saves a copy
 
 
 def _trunk(stem_ch: int, stages: Sequence[Stage], last_ch: int) -> nn.Sequential:
