@@ -5,6 +5,7 @@ starts one on a single machine.
 """
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -14,9 +15,11 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 from test_chapters import write_notebook
+from test_orchestrate import Command, processes, survivors
 from tiny_study import tiny, write_params
 
 from condi_lib import paths
@@ -28,7 +31,8 @@ from condi_lib.study.engine import (
     stop_engine,
 )
 from condi_lib.study.orchestrate import _end, _report
-from condi_lib.study.plan import JobSize, plan, study_folder, write_plan
+from condi_lib.study.plan import JobSize, find_job, plan, study_folder, write_plan
+from condi_lib.study.specs import run_folder
 
 PROFILES = paths.snakefile().parent / "profiles"
 LAUNCHER = (
@@ -101,8 +105,7 @@ def test_the_command_line_keeps_what_must_hold_with_any_profile(root):
 def dry_run(path, **options):
     """Threads and resources of each job by the engine's own account."""
     command = [*engine_command(path, **options), "--dry-run"]
-    if "profile" in options:  # a dry run has as many cores as a cluster only if it is told
-        command += ["--cores", "64"]
+    command += ["--cores", "64"]  # a dry run has as many as a cluster only if it is told so
     env = os.environ | {"SBATCH_PARTITION": "long", "SBATCH_ACCOUNT": "lab"}
     answer = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
     jobs = {}
@@ -135,15 +138,14 @@ def test_a_cluster_is_asked_for_what_each_kind_of_job_needs(written):
         assert (job["slurm_partition"], job["slurm_account"], job["nodes"]) == ("long", "lab", "1")
 
 
-def test_this_machine_runs_jobs_as_large_as_it_is(written):
-    _, path = written()
-    jobs = dry_run(path, cores=2)
-    assert wanted(jobs, "threads", "gpus") == {
-        "dataset": [2, "0"],
-        "teacher-seed0": [2, "0"],
-        "condi_sr-seed0": [1, "0"],
-        "00_first": [1, "0"],
-    }
+def test_this_machine_runs_students_in_pairs_unless_told_otherwise(written):
+    kinds = ["dataset", "teacher", "student", "chapter"]
+    for size, threads in ((None, [2, 2, 1, 1]), (JobSize(cores=5), [5, 5, 5, 1])):
+        rows = json.loads(written(size)[1].read_text())
+        assert [(row["kind"], row["threads"]) for row in rows] == list(
+            zip(kinds, threads, strict=True)
+        )
+        assert {(row["gpus"], row["gres"], row["processes"]) for row in rows} == {(0, "", 1)}
 
 
 def test_more_processes_are_started_by_torchrun(written):
@@ -320,3 +322,33 @@ def test_ctrl_c_cancels_the_jobs_on_slurm(root, written):
         study.send_signal(signal.SIGINT)
         assert study.wait(120) == 130
     wait_for(lambda: queued(path) == [])
+
+
+# By torchrun
+
+
+def find_rank(root, name, rank):
+    """A process of this job that torchrun has started."""
+    for other in processes(root):
+        with contextlib.suppress(psutil.Error):
+            if name in other.cmdline() and other.environ().get("RANK") == rank:
+                return other
+    return None
+
+
+@pytest.mark.slow
+def test_torchrun_starts_a_job_anew_and_ends_with_the_study(root):
+    write_params(root, tiny())
+    study = Command(root, "--cores", "2", "--processes", "2")
+    teacher = find_job("tiny", "teacher-seed0")
+    wait_for(lambda: find_rank(root, teacher.name, "1"))
+    killed = find_rank(root, teacher.name, "1")
+    killed.kill()
+    wait_for(lambda: find_rank(root, "condi_sr-seed0", "1"))
+    study.interrupt()
+    code, output = study.wait()
+    assert (code, output.count("3/3")) == (130, 0)
+    assert survivors(root) == []
+    done = json.loads((run_folder(teacher.spec) / "done.json").read_text())
+    assert done["processes"] == 2
+    assert "closing signal" in teacher.log.read_text()  # which torchrun sent to the other one

@@ -162,12 +162,16 @@ def expected(tmp_path_factory):
 
 
 class Command:
-    """``python -m condi_lib study tiny``, under way."""
+    """``python -m condi_lib study tiny``, under way; with one core every job has one thread."""
 
-    def __init__(self, root):
+    def __init__(self, root, *options):
         self.root, self.output = root, root / f"output-{time.monotonic_ns()}.txt"
-        command = ["study", "tiny", "--cores", "1"]  # then every job has one thread
+        command = ["study", "tiny", *(options or ("--cores", "1"))]
         self.run = process(run_command, root, command, self.output)
+
+    def interrupt(self):
+        """As Ctrl-C does."""
+        os.kill(self.run.pid, signal.SIGINT)
 
     def wait(self):
         """Exit code and all that was printed."""
@@ -203,7 +207,7 @@ def survivors(root):
 def test_ctrl_c_ends_a_study_with_all_its_jobs(project):
     study = Command(project)
     find(project, "job", "dataset")
-    os.kill(study.run.pid, signal.SIGINT)
+    study.interrupt()
     code, output = study.wait()
     assert code == 130
     assert output.endswith("stopped; what is done is kept, run the same command again to go on\n")
