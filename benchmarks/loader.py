@@ -31,15 +31,14 @@ from condi_lib.videos.preprocess import Preprocess
 
 GPU_CLIPS_PER_SEC = 1000
 BUSY_LOAD = 0.5  # processes that ran or waited to run, over the last minute
-GOP = 250  # frames between keyframes: the encoder's default
 NETWORKS = ("shufflenetv2_3d", "resnext3d_101")
 N_CLASSES = 600
 
 
-def make_clips(folder: Path, n_videos: int, size_px: int) -> ClipSet:
-    """A set of ``n_videos`` files; all hold the same video."""
+def make_clips(folder: Path, n_videos: int, size_px: int, gop: int = 250) -> ClipSet:
+    """A set of ``n_videos`` files; all hold the same video with a keyframe every ``gop`` frames."""
     first = folder / "0.mp4"
-    write_video(first, moving_scene(), options={"preset": "medium", "crf": "23", "g": str(GOP)})
+    write_video(first, moving_scene(), options={"preset": "medium", "crf": "23", "g": str(gop)})
     files = [first, *(folder / f"{number}.mp4" for number in range(1, n_videos))]
     for file in files[1:]:
         shutil.copyfile(first, file)
@@ -130,14 +129,19 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--size-px", type=int, default=112)
+    parser.add_argument("--gop", type=int, default=250, help="frames from keyframe to keyframe")
     parser.add_argument("--network-batch", type=int, default=4)
     parser.add_argument("--repeats", type=int, default=1)
     chosen = parser.parse_args()
     print_machine()
     torch.set_num_threads(1)  # processor time of one thread is time per core
     with tempfile.TemporaryDirectory() as folder:
-        clips = make_clips(Path(folder), chosen.videos, chosen.size_px)
-        print(f"{len(clips)} clips of 16 frames at {chosen.size_px} px from {chosen.videos} videos")
+        clips = make_clips(Path(folder), chosen.videos, chosen.size_px, chosen.gop)
+        print(
+            f"{len(clips)} clips of 16 frames at {chosen.size_px} px from {chosen.videos} videos",
+            end="",
+        )
+        print(f" with a keyframe every {chosen.gop} frames")
         cache_clips(clips, Path(folder) / "clips.npy")
         cached = replace(clips, cache=Path(folder) / "clips.npy")
         print_loader(clips, cached, chosen.workers, chosen.batch)

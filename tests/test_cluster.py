@@ -130,8 +130,8 @@ def test_a_cluster_is_asked_for_what_each_kind_of_job_needs(written):
     jobs = dry_run(path, profile="slurm", gpus=2)
     assert wanted(jobs, "threads", "mem_mb", "runtime", "gres") == {
         "dataset": [8, "12000", "240", ""],  # 4000 + 8 * 1000
-        "teacher-seed0": [8, "20000", "2880", "gpu:2"],  # 8000 + 8 * 1500
-        "condi_sr-seed0": [8, "20000", "2880", "gpu:2"],
+        "teacher-seed0": [8, "16000", "2880", "gpu:2"],  # 8000 + 8 * 1000
+        "condi_sr-seed0": [8, "16000", "2880", "gpu:2"],
         "00_first": [1, "4000", "60", ""],
     }
     for job in jobs.values():

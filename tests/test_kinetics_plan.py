@@ -32,13 +32,15 @@ def test_hours_are_those_of_the_slower_side(script):
     """36 videos of 2 clips: 72 clips at 2 GPUs x .01/s; at 4 cores x .0025/s twice as long."""
     rates = {"gpu_teacher": 0.01, "gpu_training": 0.25, "gpu_student": 0.5}
     rates |= {"decode_in_order": 0.0025, "decode_random": 10.0, "scan_videos": 0.005}
-    plan = script.Plan(18, 9, 9, frames=32, epochs=100, gpus=2, cores=4, **rates)
-    assert (plan.scored, plan.trained, plan.judged) == (72, 1800, 36)
+    sizes = {"val_fraction": 0.25, "frames": 32, "epochs": 100, "gpus": 2, "cores": 4}
+    plan = script.Plan(24, 12, **sizes, **rates)
+    assert (plan.scored, plan.trained(1), plan.judged) == (72, 1800, 36)
     numbers = [line[30:74].split() for line in script.hour_lines(plan)[1:]]
     assert numbers == [
         ["0.5", "0.5"],  # 36 / .02 = 1800 s
         ["0.00", "1.0", "2.0", "2.0"],  # 72 / .02 = 3600 s; 72 / .01 = 7200 s
         ["0.00", "1.0", "0.0", "1.0"],  # 1800 / .5 = 3600 s
+        ["0.00", "2.0", "0.0", "2.0"],  # both clips of each video
         ["0.00", "0.0", "1.0", "1.0"],  # 36 / .01 = 3600 s
     ]
 
@@ -49,7 +51,7 @@ def test_a_clip_more_or_less_counts_the_looped_one(script):
 
 
 def test_disk_and_memory_are_count_times_size(script):
-    plan = script.Plan(500_000, 200_000, 300_000, frames=16, gpus=4, cores=32)
+    plan = script.Plan(500_000, 500_000, val_fraction=0, frames=16, gpus=4, cores=32)
     lines = [*script.disk_lines(plan), *script.memory_lines(plan)]
     sizes = {line[:30].strip(): float(line[30:44]) for line in lines}
     assert sizes["teacher's logits, float32"] == pytest.approx(1e6 * plan.float32_bytes / 1e9)
