@@ -119,7 +119,6 @@ def size_line(name: str, unit: str, count: float, unit_bytes: float, formula: st
 
 def disk_lines(plan: Plan) -> list[str]:
     """Disk, beside the videos themselves."""
-    to_train = plan.to_train * plan.clips_of_video
     wide, half, mapped = plan.float32_bytes, plan.float16_bytes, 4 * plan.classes
     cached = plan.clip_frames * plan.size_px**2 * 3
     teacher, student = 1e6 * plan.teacher_params_m, 1e6 * plan.student_params_m
@@ -130,7 +129,9 @@ def disk_lines(plan: Plan) -> list[str]:
     return [
         clips("teacher's logits, float32", "GB", plan.scored, wide, f"{wide:.0f} B"),
         clips("  the same as float16", "GB", plan.scored, half, f"{half:.0f} B"),
-        clips("logits mapped in training", "GB", to_train, mapped, f"4 B x {plan.classes} classes"),
+        clips(
+            "logits mapped in training", "GB", plan.scored, mapped, f"4 B x {plan.classes} classes"
+        ),
         clips("student's logits, float32", "GB", plan.judged, wide, f"{wide:.0f} B"),
         size_line("teacher's weights", "GB", teacher, 4, f"{plan.teacher_params_m}M x 4 B"),
         size_line(

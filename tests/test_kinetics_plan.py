@@ -55,7 +55,7 @@ def test_disk_and_memory_are_count_times_size(script):
     lines = [*script.disk_lines(plan), *script.memory_lines(plan)]
     sizes = {line[:30].strip(): float(line[30:44]) for line in lines}
     assert sizes["teacher's logits, float32"] == pytest.approx(1e6 * plan.float32_bytes / 1e9)
-    assert sizes["logits mapped in training"] == pytest.approx(0.5e6 * 4 * 600 / 1e9)
+    assert sizes["logits mapped in training"] == pytest.approx(1e6 * 4 * 600 / 1e9)
     assert sizes["(a cache of all clips)"] == pytest.approx(0.602112, abs=0.005)
     per_process_mb = plan.process_mb + 8 * plan.worker_mb
     assert sizes["memory of all processes"] == pytest.approx(4e-3 * per_process_mb)
