@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -151,3 +152,29 @@ def test_an_error_lists_the_first_hundred(tmp_path):
     assert lines[0] == "150 of 150 videos cannot be used: 150 missing:"
     assert lines[100].startswith(f"  {tmp_path}/99.mp4: does not exist; ")
     assert lines[101:] == ["  and 50 more"]
+
+
+@pytest.mark.parametrize("spoilt", [b"\0\0\0\0", b'["1.mp4", 5]', b"7", b"\xff"])
+def test_what_follows_a_spoilt_line_is_looked_into_again(catalog, tmp_path, monkeypatch, spoilt):
+    journal = tmp_path / "scan.jsonl"
+    plain = survey(catalog, journal=journal)
+    whole = journal.read_bytes()
+    lines = whole.split(b"\n")
+    journal.write_bytes(b"\n".join([*lines[:5], spoilt, *lines[6:]]))
+    seen = count_looks(monkeypatch)
+    again = survey(catalog, journal=journal)
+    assert seen == ["4.mp4", "5.mp4", "6.mp4", "7.mp4"] and again.infos == plain.infos
+    assert journal.read_bytes() == whole
+
+
+def test_a_file_that_could_not_be_read_is_tried_again(catalog, tmp_path, monkeypatch):
+    """Permissions and disks are mended without a trace in the file's size and time of change."""
+    with socket.socket(socket.AF_UNIX) as unreadable:  # open() refuses it, also to an administrator
+        monkeypatch.chdir(tmp_path)
+        unreadable.bind("4.mp4")
+        for _ in range(2):
+            seen = count_looks(monkeypatch)
+            report = survey(catalog, journal=tmp_path / "scan.jsonl")
+            assert "4.mp4" in seen
+        assert seen == ["4.mp4"]
+    assert [bad.cause.split(" (")[0] for bad in report.left_out][1] == "cannot be read"

@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 
 ISO_PARTS = {b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"pnot"}
 EBML_HEAD, EBML_SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
-MISSING = "does not exist"
+MISSING, UNREADABLE = "does not exist", "cannot be read"
 TEXT_CODECS = {"ansi", "bintext", "xbin", "idf"}  # FFmpeg renders text files as pictures
 
 
@@ -92,7 +92,7 @@ def _check_file(path: Path) -> None:
         raise VideoError(path, MISSING, "check the path, or download the file") from None
     except OSError as error:
         raise VideoError(
-            path, f"cannot be read ({error.strerror})", "check the disk and the file's permissions"
+            path, f"{UNREADABLE} ({error.strerror})", "check the disk and the file's permissions"
         ) from error
     if missing:
         raise VideoError(path, f"is truncated: {missing}", "download or copy it again")

@@ -1,8 +1,8 @@
 """The journal of a scan: what was found in each file, line by line, so that a kill costs little.
 
 One JSON list a line: video id, size in bytes and time of change of the file, then what it holds or
-why it cannot be used. A line counts as long as the file is as it was; the last line may have been
-cut off by the kill and is then written anew.
+why it cannot be used. A line counts as long as the file is as it was. What follows a line that a
+kill cut off, or that a crash of the machine spoilt, is written anew.
 """
 
 import json
@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from condi_lib.videos.container import UNREADABLE
 from condi_lib.videos.decode import VideoError, VideoInfo
 
 Stamp = tuple[int, int]  # bytes and nanoseconds of the file's last change
@@ -58,19 +59,27 @@ class Journal:
         return len(self._known)
 
     def _read(self, header: str) -> int:
-        """Take over earlier findings; return how many bytes of the file are whole lines."""
+        """Take over earlier findings; return how many bytes of the file are sound lines."""
         if not self.path.exists():
             return 0
         length = 0
         with self.path.open("rb") as file:
             for number, line in enumerate(file):
-                if not line.endswith(b"\n") or (number == 0 and line.decode().strip() != header):
+                if not line.endswith(b"\n") or (number == 0 and line.strip() != header.encode()):
                     break
-                if number:
-                    video_id, *found = json.loads(line)
-                    self._known[video_id] = found
+                if number and not self._take_over(line):
+                    break
                 length += len(line)
         return length
+
+    def _take_over(self, line: bytes) -> bool:
+        """Remember a line's finding; False if it is none."""
+        try:
+            video_id, n_bytes, changed_ns, values = json.loads(line)
+        except (TypeError, ValueError):  # no JSON, no UTF-8, no list of four
+            return False
+        self._known[video_id] = [n_bytes, changed_ns, values]
+        return True
 
     def stamp(self, video_id: str) -> Stamp | None:
         """Size and time of change of the file of which a finding is known."""
@@ -85,10 +94,15 @@ class Journal:
         return VideoError(path, *values)
 
     def add(self, video_id: str, stamp: Stamp | None, finding: Finding) -> None:
-        """Keep a finding. Of a file that is not there nothing is kept: it may come."""
+        """Keep a finding, unless it may change while the file does not.
+
+        A file that is not there may come, and one that could not be read may become readable.
+        """
         if stamp is None:
             return
         if isinstance(finding, VideoError):
+            if finding.cause.startswith(UNREADABLE):
+                return
             values = [finding.cause, finding.advice]
         else:
             values = [getattr(finding, name) for name in _FIELDS]
