@@ -11,6 +11,7 @@ from miniatures import write_noise
 from tiny_study import tiny, write_params
 
 from condi_lib.__main__ import main
+from condi_lib.study import read_study
 from condi_lib.study.data_check import check_data, datasets_to_check
 from condi_lib.study.data_report import MEANING, report_lines
 
@@ -121,6 +122,15 @@ def test_a_params_file_says_what_to_check(root):
         ("fold 3", "train"): 20, ("fold 3", "val"): 4, ("fold 3", "test"): 8,
     }  # fmt: skip
     assert set(found.problems["kind"]) == {"shorter_than_a_clip"} and len(found.problems) == 32
+
+
+def test_data_can_be_checked_before_weights_are_there(root):
+    fields = {"dataset.pantomime": ..., "dataset.official": miniatures.ucf101(root)}
+    fields |= {"teacher.weights": "data/weights/later.pth", "folds": {"fold 1": 1}}
+    write_params(root, tiny(**fields | {"teacher.train_splits": ["train"]}))
+    assert check("tiny").is_usable
+    with pytest.raises(ValueError, match=r"study\.teacher\.weights: .*later\.pth does not exist"):
+        read_study("tiny")
 
 
 def test_your_own_folder_or_table_can_be_checked(root):

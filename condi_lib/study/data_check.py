@@ -69,7 +69,7 @@ def datasets_to_check(
         raise ValueError(f"lists {lists}: of which data set? Give --dataset, of {list(OFFICIAL)}")
     if path.is_dir() or path.suffix == ".csv":
         return {"": DatasetSpec(catalog=CatalogSource(str(path)))}
-    study = read_study(where)
+    study = read_study(where, with_weights=False)
     return {fold: study.dataset_of(fold) for fold in study.fold_names}
 
 

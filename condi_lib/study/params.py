@@ -24,12 +24,17 @@ from condi_lib.videos.records import CatalogError
 Fields = dict[str, Any]
 
 
-def read_study(source: str | Path | Mapping[str, Any]) -> StudySpec:
+def read_study(source: str | Path | Mapping[str, Any], with_weights: bool = True) -> StudySpec:
     """Read a study from a params file, by name or path, or from the mapping it holds.
 
     ``extends: NAME`` takes over another file's fields, except those that are given anew; null
     takes one out. Your own videos and weights must be there: what the table and the weights hold
     becomes part of the study.
+
+    Args:
+        source: Name, path or mapping.
+        with_weights: Whether files of weights are looked at; to check its data they need not be
+            there, but no network can be run from what is then returned.
 
     Raises:
         ValueError: If there is no such file, it is not YAML, or a field is unknown, missing or of
@@ -37,11 +42,12 @@ def read_study(source: str | Path | Mapping[str, Any]) -> StudySpec:
     """
     where = "parameters" if isinstance(source, Mapping) else str(params_path(source))
     study = _structure(read_fields(source), where)
-    study = replace(
-        study,
-        teacher=_with_weights(study.teacher, f"{where}: study.teacher"),
-        student=_with_weights(study.student, f"{where}: study.student"),
-    )
+    if with_weights:
+        study = replace(
+            study,
+            teacher=_with_weights(study.teacher, f"{where}: study.teacher"),
+            student=_with_weights(study.student, f"{where}: study.student"),
+        )
     dataset = study.dataset
     if dataset.catalog is not None:
         catalog = _fingerprinted(dataset.catalog, where)
