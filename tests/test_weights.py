@@ -30,7 +30,11 @@ from safetensors.torch import save_file
 
 from condi_lib.models import ClassesDiffer, Student, build_backbone, load_weights
 from condi_lib.models.weights import Recipe, network_metadata, weights_digest
-from condi_lib.models.weights.class_order import alphabetical
+from condi_lib.models.weights.class_order import (
+    alphabetical,
+    digest_of_classes,
+    output_of_each,
+)
 from condi_lib.models.weights.torchvision_recipes import _published_digest, recipe_of
 from condi_lib.training import save_weights
 from condi_lib.videos.preprocess import Preprocess
@@ -481,20 +485,18 @@ def test_classes_known_by_name_are_put_into_the_data_sets_order(state, tmp_path)
     assert load_weights(path, classes=wanted).outputs_of(wanted) == [0, 1, 2]  # the caller's first
 
 
-def test_an_alphabetical_order_ignores_case(tmp_path):
+def test_an_alphabetical_order_ignores_case():
     """As UCF-101's: Hammering stands before HammerThrow, JumpingJack before JumpRope."""
     names = [f"Zz{i:03d}" for i in range(97)]
     classes = ["Hammering", "HammerThrow", "JumpingJack", "JumpRope", *names]
     assert alphabetical(classes) == classes != sorted(classes)
-    path = save(checkpoint(hollow(mobilenetv2(101, 0.2)), "mobilenetv2"), tmp_path / "w.pth")
-    weights = load_weights(path)
-    assert weights.outputs_of(classes) == list(range(101))
-    assert weights.outputs_of(sorted(classes))[:4] == [1, 0, 3, 2]
+    found = output_of_each(sorted(classes), None, True, 101, "w.pth", "")
+    assert found[:5] == [1, 0, 3, 2, 4] and sorted(found) == list(range(101))
     # A space comes before a hyphen, an underscore would come behind it.
     assert alphabetical(["push-up", "push_cart"]) == ["push_cart", "push-up"]
 
 
-def test_the_published_orders_are_alphabetical_where_lists_are_at_hand():
+def test_the_published_orders_are_alphabetical_where_lists_are_at_hand(tmp_path):
     folder = Path(__file__).resolve().parents[2] / "shared" / "data"
     lists = Path(os.environ.get("CONDI_REAL_DATA", folder)) / "lists" / "label_maps"
     if not lists.exists():
@@ -502,6 +504,38 @@ def test_the_published_orders_are_alphabetical_where_lists_are_at_hand():
     for name in ("kinetics_label_map_k600.txt", "ucf101_label_map.txt"):
         classes = (lists / name).read_text().splitlines()
         assert alphabetical(classes) == classes and len(classes) in (600, 101)
+    maps = {600: "kinetics_label_map_k600.txt", 101: "ucf101_label_map.txt"}
+    for number, name in (maps | {27: "jester_label_map.txt"}).items():
+        classes = (lists / name).read_text().splitlines()
+        path = save(checkpoint(hollow(mobilenetv2(number, 0.2)), "mobilenetv2"), tmp_path / "w.pth")
+        order = load_weights(path).outputs_of([name.replace(" ", "_") for name in classes[::-1]])
+        assert [alphabetical(classes)[n] for n in order] == classes[::-1]
+
+
+def test_as_many_other_classes_are_not_taken_for_those_published(tmp_path):
+    path = save(checkpoint(hollow(mobilenetv2(101, 0.2)), "mobilenetv2"), tmp_path / "w.pth")
+    others = [f"dish {n:03d}" for n in range(101)]
+    with pytest.raises(ClassesDiffer, match=r"101 classes of UCF-101, .* as many others; .*write"):
+        load_weights(path).outputs_of(others)
+    (tmp_path / "w.pth.classes.txt").write_text("\n".join(others[::-1]))
+    assert load_weights(path).outputs_of(others) == list(range(101))[::-1]
+    assert digest_of_classes(["b C", "a"]) == digest_of_classes(["A", "B_c"])
+    assert digest_of_classes(["b C", "a"]) != digest_of_classes(["b", "ca"])
+
+
+def test_a_channel_order_is_never_ignored(tmp_path):
+    plain = save(build_backbone("small_cnn3d", 2, width=2).state_dict(), tmp_path / "w.pth")
+    with pytest.raises(ValueError, match=r"not only the channel order .* whole preprocessing"):
+        load_weights(plain, "small_cnn3d", {"width": 2}, channel_order="bgr")
+    about = {"options": {"width": 2}, "classes": ("b", "a"), "recipe": Recipe(Preprocess(12))}
+    about = network_metadata("small_cnn3d", **about)
+    model = build_backbone("small_cnn3d", 2, width=2)
+    save_weights(model, tmp_path / "w.safetensors", about=about)
+    for order in ("bgr", "rgb"):
+        found = load_weights(tmp_path / "w.safetensors", channel_order=order)
+        assert found.preprocess == Preprocess(12, channel_order=order)
+    with pytest.raises(ValueError, match="must be"):
+        load_weights(tmp_path / "w.safetensors", channel_order="brg")
 
 
 def test_other_classes_unknown_orders_and_wrong_lists_are_told(state, tmp_path):

@@ -4,6 +4,7 @@ An order is known by the names themselves, or by a rule: alphabetical, ignoring 
 for Efficient-3DCNNs' weights (Kinetics-600, UCF-101 and Jester alike).
 """
 
+import hashlib
 from collections.abc import Sequence
 
 
@@ -17,6 +18,15 @@ def alphabetical(names: Sequence[str]) -> list[str]:
     An underscore counts as a space: folders of Kinetics are called either way.
     """
     return sorted(names, key=lambda name: (name.replace("_", " ").casefold(), name))
+
+
+def digest_of_classes(names: Sequence[str]) -> str:
+    """Sixteen hex digits that stand for a set of classes, in whatever order.
+
+    Only letters and digits count, without case: spaces, underscores and quotes differ by source.
+    """
+    plain = sorted("".join(c for c in name.casefold() if c.isalnum()) for name in names)
+    return hashlib.sha256("\n".join(plain).encode()).hexdigest()[:16]
 
 
 def output_of_each(

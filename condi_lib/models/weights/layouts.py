@@ -36,6 +36,8 @@ class Recipe:
             ``"stretch"``: scaled to it.
         alphabetical: Outputs are in the alphabetical order of the classes, ignoring case.
         classes: Class names in the order of the outputs, where they are known.
+        classes_digest: Else what :func:`.class_order.digest_of_classes` says of them; empty where
+            not even that is known.
         data: What it was trained on; empty where unknown.
         doubt: What is not known of it, and what to do; empty if all is.
     """
@@ -47,6 +49,7 @@ class Recipe:
     resize: str = "cover"
     alphabetical: bool = False
     classes: tuple[str, ...] | None = None
+    classes_digest: str = ""
     data: str = ""
     doubt: str = ""
 
@@ -58,11 +61,23 @@ def _efficient(channel_order: str, flip: bool = True) -> Preprocess:
 
 
 _EFFICIENT_RECIPES = {
-    600: Recipe(_efficient("bgr"), alphabetical=True, data="Kinetics-600"),
-    101: Recipe(_efficient("rgb"), alphabetical=True, data="UCF-101"),
+    600: Recipe(
+        _efficient("bgr"),
+        alphabetical=True,
+        classes_digest="adb92ea0c70e57f3",
+        data="Kinetics-600",
+    ),
+    101: Recipe(
+        _efficient("rgb"), alphabetical=True, classes_digest="ba5efe3c836f22f5", data="UCF-101"
+    ),
     # Some gestures differ in left and right alone; trained on every second frame.
     27: Recipe(
-        _efficient("rgb", flip=False), clip_frames=32, stride=2, alphabetical=True, data="Jester"
+        _efficient("rgb", flip=False),
+        clip_frames=32,
+        stride=2,
+        alphabetical=True,
+        classes_digest="64a6e0057fc3912e",
+        data="Jester",
     ),
 }
 

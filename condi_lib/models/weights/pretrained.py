@@ -7,7 +7,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from condi_lib.models.weights.class_order import output_of_each
+from condi_lib.models.weights.class_order import (
+    ClassesDiffer,
+    digest_of_classes,
+    output_of_each,
+)
 from condi_lib.models.weights.files import classes_path, read_classes, read_weights_file
 from condi_lib.models.weights.layouts import Recipe
 from condi_lib.models.weights.recognise import Recognised, recognise
@@ -128,6 +132,14 @@ class PretrainedWeights:
         """
         advice = f"write them into {classes_path(self.path)}, one a line, or give `classes`"
         known = (self.classes, self.recipe.alphabetical, self.num_classes)
+        expected = None if self.classes is not None else self.recipe.classes_digest
+        same_number = len(classes) == self.num_classes
+        if expected and same_number and digest_of_classes(classes) != expected:
+            raise ClassesDiffer(
+                f"{self.path}: was trained on the {self.num_classes} classes of "
+                f"{self.recipe.data}, and the data set has as many others; if they are the same "
+                f"under other names, {advice}"
+            )
         return output_of_each(classes, *known, str(self.path), advice)
 
 
@@ -186,13 +198,22 @@ def load_weights(
     expected |= {name: [num_classes, *expected[name][1:]] for name in head}
     looks = f"looks like {found.backbone}{options_told(wanted)} ({found.source})"
     ours = matched(path, tensors, expected, found.published, looks, _advice(found, wanted))
-    recipe = found.recipe(num_classes, channel_order)
-    if channel_order is not None and recipe.preprocess is not None:
-        ordered = replace(recipe.preprocess, channel_order=channel_order)
-        recipe = replace(recipe, preprocess=ordered)
+    recipe = _in_order(path, found.recipe(num_classes, channel_order), channel_order)
     names = _class_names(path, classes, recipe.classes, num_classes)
     about = (path, found.source, found.backbone, wanted)
     return PretrainedWeights(*about, ours, head, num_classes, names, recipe, confidence_head)
+
+
+def _in_order(path: Path, recipe: Recipe, channel_order: str | None) -> Recipe:
+    """The recipe in the channel order that the caller gave, if any."""
+    if channel_order is None:
+        return recipe
+    if recipe.preprocess is None:
+        raise ValueError(
+            f"{path}: not only the channel order it was trained with is not known "
+            f"({recipe.doubt}); give its whole preprocessing (channel_order is part of it)"
+        )
+    return replace(recipe, preprocess=replace(recipe.preprocess, channel_order=channel_order))
 
 
 def _parted(tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
