@@ -66,6 +66,20 @@ def tried(data, path, **options):
     return try_weights(load_weights(path, BACKBONE), [], labelled, **options)
 
 
+def test_videos_that_are_missing_or_damaged_are_passed_over(data):
+    where, files = str(data / "labels.csv"), sorted(data.glob("*.mp4"))
+    files[0].unlink()
+    files[1].write_bytes(b"<html>not available</html>")
+    left = {path.name for path in files[2:]}
+    assert {record.video_id for record in labelled_videos(where, 20).records} == left
+    for seed in range(4):  # as many as asked for, as long as there are so many
+        assert len(labelled_videos(where, len(left) - 1, seed)) == len(left) - 1
+    for path in files[1:]:
+        path.unlink()
+    with pytest.raises(ValueError, match="of 9 videos not one can be used; see what `data check`"):
+        labelled_videos(where, 20)
+
+
 def test_weights_that_are_read_rightly_get_everything_right(data, tmp_path):
     trials = tried(data, weights_file(tmp_path))
     first = trials[0]

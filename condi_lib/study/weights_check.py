@@ -7,6 +7,7 @@ where labels are known, the accuracy of each is told.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from condi_lib.study.data_check import datasets_to_check
 from condi_lib.study.datasets import read_catalog
 from condi_lib.videos.catalog import Catalog, VideoRecord
 from condi_lib.videos.clips import ClipGrid
-from condi_lib.videos.decode import VideoReader
+from condi_lib.videos.decode import VideoError, VideoReader, probe
 from condi_lib.videos.preprocess import Preprocess
 
 CHANCE_LEVEL = 0.01  # as many right answers as that are this unlikely for a network that guesses
@@ -81,13 +82,32 @@ def labelled_videos(where: str, n_videos: int, seed: int = 0) -> Catalog:
     Args:
         where: A params file, by name or path; or a folder per class, or a CSV of files and labels.
         n_videos: At most so many.
-        seed: Of the draw.
+        seed: Of the draw. Files that are missing or damaged, of which Kinetics has many, are passed
+            over.
+
+    Raises:
+        ValueError: If not one video can be used.
     """
     catalog = read_catalog(next(iter(datasets_to_check(where).values())))
     if "test" in catalog.split_names:
         catalog = catalog.split("test")
-    draw = np.random.default_rng(seed).permutation(len(catalog))[:n_videos]
-    return replace(catalog, records=tuple(catalog.records[i] for i in sorted(draw)))
+    draw = np.random.default_rng(seed).permutation(len(catalog)).tolist()
+    usable = (index for index in draw if _is_usable(catalog.records[index].path))
+    chosen = sorted(islice(usable, n_videos))
+    if not chosen:
+        raise ValueError(
+            f"{catalog.root}: of {len(catalog)} videos not one can be used; see what `data check` "
+            "says of them"
+        )
+    return replace(catalog, records=tuple(catalog.records[index] for index in chosen))
+
+
+def _is_usable(path: Path) -> bool:
+    try:
+        probe(path)
+    except VideoError:
+        return False
+    return True
 
 
 def try_weights(
