@@ -39,8 +39,8 @@ class Plan:
     gpu_teacher: float = 1000.0  # a GPU's clips/s: ASSUMED, none was available to measure
     gpu_student: float = 4000.0
     gpu_training: float = 1000.0
-    decode_in_order: float = 110.0  # clips/s of a core: benchmarks/loader.py
-    decode_random: float = 26.0
+    decode_in_order: float = 125.0  # clips/s of a core: benchmarks/loader.py
+    decode_random: float = 34.0
     scan_videos: float = 150.0  # videos/s of a core (benchmarks/decode.py: 6.5 ms a probe)
     float32_bytes: float = 2040.0  # a clip's row of logits on disk: bytes_per_clip() below
     float16_bytes: float = 1035.0

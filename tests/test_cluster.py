@@ -338,7 +338,6 @@ def find_rank(root, name, rank):
 
 @pytest.mark.slow
 def test_torchrun_starts_a_job_anew_and_ends_with_the_study(root):
-    pytest.importorskip("condi_lib.distributed")
     write_params(root, tiny())
     study = Command(root, "--cores", "2", "--processes", "2")
     teacher = find_job("tiny", "teacher-seed0")
