@@ -2,9 +2,13 @@
 
 Scoring streams: a part (some videos) is decoded, scored and written by atomic rename before the
 next begins. Parts that exist are skipped, so a killed run carries on and no clip is scored twice.
+Under torchrun the parts are shared out; which clips make a part does not depend on who scores it.
+Memory holds one part, whatever the number of videos.
 """
 
 from collections.abc import Iterator
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -15,9 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from condi_lib.clip_table import ClipTable, read_clip_table, write_clip_table
+from condi_lib.clip_table import ClipTable, write_clip_table
+from condi_lib.distributed import join_world, pick_device
 from condi_lib.models.student import StudentOutput
-from condi_lib.training import pick_device
 from condi_lib.videos.loader import ClipSet
 from condi_lib.videos.preprocess import Preprocess
 
@@ -37,7 +41,7 @@ def score_clips(
     device: str = "auto",
     workers: int = 0,
     progress: bool = False,
-) -> ClipTable:
+) -> Path:
     """Score clips and store them as ``part-*.parquet`` in ``folder``.
 
     Args:
@@ -51,69 +55,91 @@ def score_clips(
         truth: Optional columns ``video_id, clip_index, truth`` to store beside.
         clips_per_part: About how many clips a part holds; a video is never divided.
         batch_size: Clips per forward pass.
-        device: As in :func:`condi_lib.training.pick_device`.
-        workers: Processes that decode where clips are not cached.
+        device: As in :func:`condi_lib.distributed.pick_device`.
+        workers: Processes that decode where clips are not cached; as many for each process.
         progress: Show a progress bar.
 
     Returns:
-        The table of all parts, also those that were there before.
+        ``folder``, when all parts are there, also those that other processes scored:
+        ``read_clip_table`` reads them.
 
     Raises:
         ValueError: If there are no clips or not all of a video, ``folder`` holds parts of other
             clips, or the model's output is not ``[B, C]`` for C classes.
     """
-    table = _with_truth(_chosen(clips.table(), rows), truth)
-    parts = {
-        folder / f"part-{number:05d}.parquet": part
-        for number, part in enumerate(_parts(table["video_id"].to_numpy(), clips_per_part))
-    }
-    _check_existing(folder, parts, table)
-    target = pick_device(device)
+    world, target = join_world(), pick_device(device)
+    parts = _parts(clips, rows, clips_per_part)
+    missing = world.agree(lambda: _missing(folder, parts, clips, rows))
+    numbers = missing[world.rank :: world.size]
+    own = {_path(folder, number): rows[parts[number]] for number in numbers}
     model = model.to(target, memory_format=torch.channels_last_3d).eval()
-    folder.mkdir(parents=True, exist_ok=True)
-    classes = clips.catalog.classes
-    bar = tqdm(total=len(rows), desc=f"scoring ({role})", unit="clip", disable=not progress)
-    with bar:
-        for path, part in parts.items():
-            if path.exists():
-                bar.update(part.stop - part.start)
-                continue
-            outputs = []
-            for batch in clips.batches(_batches(rows[part], batch_size), workers):
-                outputs.append(_forward(model, preprocess(batch.to(target)), len(classes)))
+    batches = (batch for part in own.values() for batch in _batches(part, batch_size))
+    n_clips, show = sum(map(len, own.values())), progress and world.leads
+    with (
+        closing(clips.batches(batches, workers, target.type == "cuda")) as pixels,
+        tqdm(total=n_clips, desc=f"scoring ({role})", unit="clip", disable=not show) as bar,
+    ):
+        for path, part in own.items():
+            table, outputs = _with_truth(clips.table(part), truth), []
+            for batch in islice(pixels, -(-len(part) // batch_size)):
+                ready = preprocess(batch.to(target, non_blocking=True))
+                outputs.append(_forward(model, ready, len(clips.catalog.classes)))
                 bar.update(len(batch))
-            write_clip_table(_as_table(table.iloc[part], outputs, classes, role), path)
-    return read_clip_table(folder)
+            write_clip_table(_as_table(table, outputs, clips.catalog.classes, role), path)
+    world.wait()
+    return folder
 
 
-def _chosen(table: pd.DataFrame, rows: NDArray[np.int64]) -> pd.DataFrame:
-    """The rows of the clips to score, which must be whole videos in order."""
+def _path(folder: Path, number: int) -> Path:
+    return folder / f"part-{number:05d}.parquet"
+
+
+def _parts(clips: ClipSet, rows: NDArray[np.int64], clips_per_part: int) -> list[slice]:
+    """Slices of ``rows``: whole videos with about ``clips_per_part`` clips each."""
     if not len(rows):
         raise ValueError("no clips to score: the chosen splits have no videos")
-    chosen = table.iloc[rows]
-    whole = table["video_id"].isin(chosen["video_id"].unique())
-    if not np.array_equal(np.flatnonzero(whole), rows):
+    video = clips.video_of(rows)
+    starts = np.flatnonzero(np.append(True, video[1:] != video[:-1]))
+    counts = np.diff(starts, append=len(rows))
+    if (np.diff(rows) <= 0).any() or not np.array_equal(counts, clips.n_clips[video[starts]]):
         raise ValueError(
             "rows must be ascending and hold every clip of their videos: use ClipSet.rows"
         )
-    return chosen
+    parts, first = [], 0
+    for end in (starts + counts).tolist():
+        if end - first >= clips_per_part or end == len(rows):
+            parts.append(slice(first, end))
+            first = end
+    return parts
 
 
-def _check_existing(folder: Path, parts: dict[Path, slice], table: pd.DataFrame) -> None:
-    """Parts that are there must be ours; whether the same model made them cannot be known."""
-    for path in sorted(folder.glob("part-*.parquet")):
-        keys = ["video_id", "clip_index"]
-        ours = table.iloc[parts[path]][keys].to_numpy() if path in parts else None
-        if ours is None or not np.array_equal(pd.read_parquet(path, columns=keys).to_numpy(), ours):
+def _missing(
+    folder: Path, parts: list[slice], clips: ClipSet, rows: NDArray[np.int64]
+) -> list[int]:
+    """Numbers of the parts that are not there yet.
+
+    Those that are must be ours; whether the same model made them cannot be known.
+    """
+    ours = {_path(folder, number): part for number, part in enumerate(parts)}
+    found, keys = set(folder.glob("part-*.parquet")), ["video_id", "clip_index"]
+    for path in sorted(found):
+        expected = clips.table(rows[ours[path]])[keys].to_numpy() if path in ours else None
+        there = pd.read_parquet(path, columns=keys).to_numpy()
+        if expected is None or not np.array_equal(there, expected):
             raise ValueError(
                 f"{path}: holds other clips than this scoring would put there; delete the folder "
                 "or score into another one"
             )
+    return [number for number, path in enumerate(ours) if path not in found]
+
+
+def _batches(rows: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
+    return (rows[i : i + size] for i in range(0, len(rows), size))
 
 
 def _with_truth(table: pd.DataFrame, truth: pd.DataFrame | None) -> pd.DataFrame:
     if truth is None:
-        return table.reset_index(drop=True)
+        return table
     keys = ["video_id", "clip_index"]
     joined = table.merge(truth[[*keys, "truth"]], on=keys, how="left", validate="one_to_one")
     if joined["truth"].isna().any():
@@ -122,20 +148,6 @@ def _with_truth(table: pd.DataFrame, truth: pd.DataFrame | None) -> pd.DataFrame
             f"the truth table has no row for clip {first['clip_index']} of {first['video_id']}"
         )
     return joined
-
-
-def _parts(video_id: NDArray, clips_per_part: int) -> Iterator[slice]:
-    """Slices of whole videos with about ``clips_per_part`` clips each."""
-    starts = np.flatnonzero(np.append(True, video_id[1:] != video_id[:-1]))
-    first = 0
-    for start in [*starts[1:], len(video_id)]:
-        if start - first >= clips_per_part or start == len(video_id):
-            yield slice(int(first), int(start))
-            first = start
-
-
-def _batches(rows: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
-    return [rows[i : i + size] for i in range(0, len(rows), size)]
 
 
 @torch.inference_mode()

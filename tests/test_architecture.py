@@ -14,7 +14,7 @@ import pytest
 ROOMS = (
     {"paths"},
     {"videos"},
-    {"models", "losses", "confidence", "metrics"},
+    {"models", "losses", "confidence", "metrics", "distributed"},
     {"statistics", "training"},
     {"clip_table"},
     {"scoring"},

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import threading
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -222,9 +223,9 @@ def test_a_student_trains_on_the_logits_of_its_own_clips(copy, monkeypatch):
 
 def test_clips_without_teacher_logits_are_refused(copy, monkeypatch):
     def incomplete(folder):
-        return read_clip_table(folder).split("val")
+        yield read_clip_table(folder).split("val")
 
-    monkeypatch.setattr(networks, "read_clip_table", incomplete)
+    monkeypatch.setattr(networks, "clip_table_parts", incomplete)
     forget(SPEC)
     message = f"{2 * N_VIDEOS} clips have no finite teacher logits, the first is clip 0 of train/"
     with pytest.raises(ValueError, match=message):
@@ -232,12 +233,17 @@ def test_clips_without_teacher_logits_are_refused(copy, monkeypatch):
     assert not is_done(SPEC)
 
 
-def test_a_teacher_of_other_clips_is_refused(copy):
-    dataset = open_dataset(SPEC.teacher.dataset, run_folder(SPEC.teacher.dataset))
+def test_a_teacher_of_other_clips_is_refused(copy, tmp_path):
+    clips = open_dataset(SPEC.teacher.dataset, run_folder(SPEC.teacher.dataset)).clips
     table = read_clip_table(run_folder(SPEC.teacher) / "scores")
-    table.clips["clip_index"] += 7
-    with pytest.raises(ValueError, match=r"the teacher scored clip 7 of train/00000_bend\.mp4"):
-        networks.logits_by_row(dataset, table)
+    for column, change, named in (
+        ("clip_index", lambda number: number + 7, r"clip 7 of train/00000_bend\.mp4"),
+        ("video_id", lambda name: name + "?", r"clip 0 of train/00000_bend\.mp4\?"),
+    ):
+        other = deepcopy(table)
+        other.clips[column] = change(table.clips[column])
+        with pytest.raises(ValueError, match=f"the teacher scored {named}, which is not there"):
+            networks.write_logits_by_row(clips, [other], tmp_path / "logits.npy")
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(24, range(24)), (5, [0, 6, 12, 17, 23])])
@@ -351,7 +357,7 @@ def test_a_study_of_your_own_videos_by_folds_and_its_export(own_videos, root):
     pd.testing.assert_frame_equal(kept.clips, table.clips)
     assert torch.equal(kept.student_logits, table.student_logits.half().float())
     assert torch.equal(kept.teacher_logits, table.teacher_logits.half().float())
-    assert set(reference.store.table("teacher", 0, "one").clips["split"]) == {"val", "test"}
+    assert set(reference.store.table("teacher", 0, "one", None).clips["split"]) == {"val", "test"}
     assert len(reference.history("st_ent", 0, "one")) == study.spec.student.training.epochs
     assert len(reference.videos("one")) == 16
     assert not (root / "data" / "runs").exists()

@@ -9,6 +9,7 @@ import pytest
 import torch
 from tiny_clips import CLASSES, write_videos
 
+from condi_lib.videos.batches import ClipDecoder
 from condi_lib.videos.catalog import Catalog
 from condi_lib.videos.clips import ClipGrid
 from condi_lib.videos.decode import VideoError, read_frames
@@ -143,14 +144,14 @@ def test_interrupted_cache_leaves_nothing(clips, tmp_path, monkeypatch):
     path = tmp_path / "clips.npy"
     killed = tmp_path / "clips.npy.123.part"  # of a process that had no time to tidy up
     killed.touch()
-    decode = ClipSet._decode
+    decode = ClipDecoder._decode
 
-    def stop(self, video, rows):
-        if video == 2:
+    def stop(self, job):
+        if job.path.endswith("2_bright.mp4"):
             raise KeyboardInterrupt
-        return decode(self, video, rows)
+        return decode(self, job)
 
-    monkeypatch.setattr(ClipSet, "_decode", stop)
+    monkeypatch.setattr(ClipDecoder, "_decode", stop)
     with pytest.raises(KeyboardInterrupt):
         cache_clips(clips, path)
     assert os.listdir(tmp_path) == []  # noqa: PTH208

@@ -9,7 +9,7 @@ import pytest
 import torch
 from tiny_clips import FULL_FRAME, cached_clips, network, write_videos
 
-from condi_lib.clip_table import read_clip_table
+from condi_lib.clip_table import ClipTable, read_clip_table
 from condi_lib.scoring import score_clips
 from condi_lib.videos.clips import ClipGrid
 from condi_lib.videos.loader import ClipSet
@@ -24,6 +24,11 @@ def clips(tmp_path_factory):
     return ClipSet(catalog, ClipGrid(4), (16, 16), n_frames)
 
 
+def score(*arguments, **options) -> ClipTable:
+    """The table of all parts."""
+    return read_clip_table(score_clips(*arguments, **options))
+
+
 def by_hand(model, clips, rows):
     """The model applied to all clips at once."""
     pixels = next(clips.batches([rows]))[:, :, 2:14, 2:14].movedim(-1, 1).float() / 255
@@ -33,7 +38,7 @@ def by_hand(model, clips, rows):
 
 def test_teacher_s_logits_are_the_model_s(clips, tmp_path):
     rows, model = clips.rows(["train"]), network()
-    table = score_clips(model, clips, rows, PREPROCESS, tmp_path, "teacher", batch_size=4)
+    table = score(model, clips, rows, PREPROCESS, tmp_path, "teacher", batch_size=4)
     torch.testing.assert_close(table.teacher_logits, by_hand(model, clips, rows))
     assert table.student_logits is None and "confidence" not in table.clips
     expected = clips.table().iloc[rows].reset_index(drop=True)
@@ -43,7 +48,7 @@ def test_teacher_s_logits_are_the_model_s(clips, tmp_path):
 
 def test_student_s_confidence_is_a_sigmoid(clips, tmp_path):
     rows, model = clips.rows(["val", "train"]), network("condi_sr")
-    table = score_clips(model, clips, rows, PREPROCESS, tmp_path, "student")
+    table = score(model, clips, rows, PREPROCESS, tmp_path, "student")
     output = by_hand(model, clips, rows)
     torch.testing.assert_close(table.student_logits, output.class_logits)
     expected = 1 / (1 + np.exp(-output.confidence_logit.numpy()))
@@ -58,7 +63,7 @@ def test_student_s_confidence_is_a_sigmoid(clips, tmp_path):
 def test_parts_hold_whole_videos_in_order(clips, tmp_path, clips_per_part, videos):
     rows = clips.rows(["train", "val"])
     options = {"clips_per_part": clips_per_part, "batch_size": 3}
-    table = score_clips(network(), clips, rows, PREPROCESS, tmp_path, "teacher", **options)
+    table = score(network(), clips, rows, PREPROCESS, tmp_path, "teacher", **options)
     parts = [read_clip_table(path) for path in sorted(tmp_path.iterdir())]
     assert [part.n_videos for part in parts] == videos
     stored = [video for part in parts for video in part.clips["video_id"]]
@@ -83,25 +88,25 @@ class Counting(torch.nn.Module):
 def test_killed_run_goes_on_and_scores_no_part_twice(clips, tmp_path):
     rows = clips.rows(["train", "val"])
 
-    def score(model, folder):
-        return score_clips(
+    def score_in_parts(model, folder):
+        return score(
             model, clips, rows, PREPROCESS, folder, "teacher", clips_per_part=4, batch_size=2
         )
 
-    whole = score(network(), tmp_path / "whole")
+    whole = score_in_parts(network(), tmp_path / "whole")
     folder = tmp_path / "killed"
     killed = Counting(stop_after=3)  # parts of 4, 6 and 3 clips: in the middle of the second
     with pytest.raises(KeyboardInterrupt):
-        score(killed, folder)
+        score_in_parts(killed, folder)
     assert os.listdir(folder) == ["part-00000.parquet"]  # noqa: PTH208
     written = (folder / "part-00000.parquet").stat().st_mtime_ns
     again = Counting()
-    table = score(again, folder)
+    table = score_in_parts(again, folder)
     assert sum(again.batches) == 9
     assert (folder / "part-00000.parquet").stat().st_mtime_ns == written
     torch.testing.assert_close(table.teacher_logits, whole.teacher_logits, rtol=0, atol=0)
     third = Counting()
-    score(third, folder)
+    score_in_parts(third, folder)
     assert third.batches == []
 
 
@@ -126,7 +131,7 @@ def truth_of(clips) -> pd.DataFrame:
 def test_truth_is_joined_by_video_and_clip(clips, tmp_path):
     rows = clips.rows(["val"])
     options = {"truth": truth_of(clips)}
-    table = score_clips(network(), clips, rows, PREPROCESS, tmp_path, "teacher", **options)
+    table = score(network(), clips, rows, PREPROCESS, tmp_path, "teacher", **options)
     expected = ["key", "confuser", "generic"] * 5
     assert table.clips["truth"].tolist() == [expected[row] for row in rows]
 
@@ -166,7 +171,7 @@ def test_cached_and_decoded_clips_score_alike(tmp_path):
     decoded = replace(cached, cache=None)
     rows = cached.rows(["train"])
     tables = [
-        score_clips(network(), source, rows, PREPROCESS, tmp_path / name, "teacher")
+        score(network(), source, rows, PREPROCESS, tmp_path / name, "teacher")
         for name, source in (("cached", cached), ("decoded", decoded))
     ]
     assert torch.equal(tables[0].teacher_logits, tables[1].teacher_logits)

@@ -5,13 +5,14 @@
 
 from condi_lib.clip_table.checks import ClipTableError
 from condi_lib.clip_table.dense_view import DenseView
-from condi_lib.clip_table.files import read_clip_table, write_clip_table
+from condi_lib.clip_table.files import clip_table_parts, read_clip_table, write_clip_table
 from condi_lib.clip_table.table import ClipTable, merge_student
 
 __all__ = [
     "ClipTable",
     "ClipTableError",
     "DenseView",
+    "clip_table_parts",
     "merge_student",
     "read_clip_table",
     "write_clip_table",

@@ -5,7 +5,7 @@ The class names lie in the schema's metadata as JSON under ``condi_classes``.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 from uuid import uuid4
@@ -13,7 +13,9 @@ from uuid import uuid4
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from condi_lib.clip_table.checks import LOGITS_COLUMNS, ClipTableError
 from condi_lib.clip_table.table import ClipTable
@@ -62,36 +64,78 @@ def write_clip_table(
         temporary.unlink(missing_ok=True)
 
 
-def read_clip_table(path: str | Path) -> ClipTable:
+def read_clip_table(path: str | Path, splits: Sequence[str] | None = None) -> ClipTable:
     """Read a clip table from one file, or from every ``part-*.parquet`` of a folder.
 
     Parts are joined in the order of their names; the clips of a video may lie in several.
-    Logits are float32 whatever the file holds.
+
+    Args:
+        path: The file or folder.
+        splits: Read the clips of these splits alone, into memory for them alone; None: all.
 
     Raises:
         ClipTableError: If there is no such file, it is no clip table, the parts do not fit
-            together, or the rows break a rule of ``ClipTable``; names file, row and field.
+            together, a split has no clips, or the rows break a rule of ``ClipTable``; names file,
+            row and field.
     """
     files = _files(Path(path))
-    schema, n_rows = _common_schema(files)
+    schema = _common_schema(files)
+    wanted = [_wanted_rows(file, splits) for file in files]
     classes = json.loads(schema.metadata[_CLASSES_KEY])
-    ends = np.cumsum(n_rows)
+    ends = np.cumsum([len(rows) for rows in wanted])
     logits = {
         name: np.empty((ends[-1], len(classes)), np.float32)
         for name in LOGITS_COLUMNS
         if name in schema.names
     }
-    starts = zip(files, ends - n_rows, strict=True)
-    frames = [frame for file, start in starts for frame in _read_file(file, start, logits)]
-    if not frames:
-        raise ClipTableError("no clips in it; score the videos", path=Path(path))
+    frames: list[pd.DataFrame] = []
+    for file, rows, end in zip(files, wanted, ends, strict=True):
+        frames += _read_file(file, rows, int(end) - len(rows), logits)
+    _refuse_missing(splits, frames, Path(path))
     try:
         return ClipTable(pd.concat(frames, ignore_index=True), classes, **logits)
     except ClipTableError as error:  # say where the row is on disk
         at = 0 if error.row is None else int(np.searchsorted(ends, error.row, side="right"))
-        row = None if error.row is None else error.row - int(ends[at] - n_rows[at])
+        row = None if error.row is None else int(wanted[at][error.row - ends[at]])  # from its end
         where = Path(path) if row is None else files[at]
         raise ClipTableError(error.problem, field=error.field, row=row, path=where) from None
+
+
+def clip_table_parts(folder: str | Path) -> Iterator[ClipTable]:
+    """Read the parts of a folder one after another: memory for one of them, whatever their number.
+
+    Each must hold whole videos, as scoring writes them.
+
+    Raises:
+        ClipTableError: As :func:`read_clip_table`.
+    """
+    files = _files(Path(folder))
+    _common_schema(files)
+    yield from map(read_clip_table, files)
+
+
+def _wanted_rows(file: Path, splits: Sequence[str] | None) -> NDArray[np.int64]:
+    """The rows of a file whose clips are in the given splits, ascending."""
+    with pq.ParquetFile(file) as parquet:
+        if splits is None:
+            return np.arange(parquet.metadata.num_rows)
+        _refuse_no_split(parquet.schema_arrow, file)
+        column = parquet.read(columns=["split"])["split"]
+        return np.flatnonzero(pc.is_in(column, pa.array(splits, pa.string())).to_numpy())
+
+
+def _refuse_no_split(schema: pa.Schema, file: Path) -> None:
+    if "split" not in schema.names:
+        raise ClipTableError("the column is missing; add it", field="split", path=file)
+
+
+def _refuse_missing(splits: Sequence[str] | None, frames: list[pd.DataFrame], path: Path) -> None:
+    found = {split for frame in frames for split in frame["split"].unique()}
+    if missing := sorted(set(splits or ()) - found):
+        problem = f"no clips of split {missing}; score their videos"
+        raise ClipTableError(problem, field="split", path=path)
+    if not frames:
+        raise ClipTableError("no clips in it; score the videos", path=path)
 
 
 def _logits_column(logits: np.ndarray, dtype: str, field: str, path: Path) -> pa.Array:
@@ -114,9 +158,9 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
-def _common_schema(files: list[Path]) -> tuple[pa.Schema, list[int]]:
-    """Return the schema that all files share and the number of rows of each."""
-    schemas, n_rows = [], []
+def _common_schema(files: list[Path]) -> pa.Schema:
+    """Return the schema that all files share."""
+    schemas = []
     for file in files:
         try:
             head = pq.read_metadata(file)
@@ -124,12 +168,11 @@ def _common_schema(files: list[Path]) -> tuple[pa.Schema, list[int]]:
             problem = f"not a readable Parquet file ({error}); write it again"
             raise ClipTableError(problem, path=file) from error
         schemas.append(_checked_schema(head.schema.to_arrow_schema(), file))
-        n_rows.append(head.num_rows)
         first = schemas[0]
         if first.names != schemas[-1].names or first.metadata != schemas[-1].metadata:
             problem = f"other columns or classes than {files[0].name}; score all parts alike"
             raise ClipTableError(problem, path=file)
-    return schemas[0], n_rows
+    return schemas[0]
 
 
 def _checked_schema(schema: pa.Schema, file: Path) -> pa.Schema:
@@ -146,17 +189,22 @@ def _checked_schema(schema: pa.Schema, file: Path) -> pa.Schema:
     return schema
 
 
-def _read_file(file: Path, start: int, logits: dict[str, np.ndarray]) -> Iterator[pd.DataFrame]:
-    """Yield the columns of a file piece by piece and put its logits at row ``start`` onwards."""
+def _read_file(
+    file: Path, wanted: NDArray[np.int64], start: int, logits: dict[str, np.ndarray]
+) -> Iterator[pd.DataFrame]:
+    """Yield the wanted rows' columns piece by piece; put their logits at row ``start`` onwards."""
+    if not len(wanted):
+        return
     row = 0  # of the file
     with pq.ParquetFile(file) as parquet:
         for batch in parquet.iter_batches(_ROWS_AT_ONCE):
+            kept = wanted[(wanted >= row) & (wanted < row + len(batch))] - row
             for name, filled in logits.items():
                 column = batch.column(name)
                 if column.null_count or column.flatten().null_count:
                     problem = f"a missing value in rows {row} to {row + len(batch) - 1}"
                     raise ClipTableError(f"{problem}; score again", field=name, path=file)
                 values = column.flatten().to_numpy().reshape(len(batch), -1)
-                filled[start + row :][: len(batch)] = values
-            yield batch.drop_columns(list(logits)).to_pandas()
-            row += len(batch)
+                filled[start:][: len(kept)] = values if len(kept) == len(batch) else values[kept]
+            yield batch.drop_columns(list(logits)).take(pa.array(kept)).to_pandas()
+            row, start = row + len(batch), start + len(kept)

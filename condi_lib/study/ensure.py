@@ -3,6 +3,9 @@
 A run's folder appears under its digest; ``done.json`` is written last, lists the folder's files
 and makes it complete. One process computes while others wait for it; a killed run leaves its
 checkpoint and parts behind, and the next ``ensure`` goes on from there.
+
+Under torchrun all processes call it together: rank 0 takes the lock and prepares data sets, the
+others wait for it; networks are computed by all.
 """
 
 import json
@@ -10,12 +13,14 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from condi_lib import __version__
+from condi_lib.distributed import World, join_world
 from condi_lib.study.datasets import delete_videos, make_dataset, videos_exist
 from condi_lib.study.locks import alone
 from condi_lib.study.networks import compute_network
@@ -56,19 +61,31 @@ def ensure(spec: Spec, workers: int = 0, progress: bool = False) -> Path:
         workers: Processes that draw or decode videos.
         progress: Show progress bars.
     """
-    folder = run_folder(spec)
-    if is_done(spec):
+    folder, world = run_folder(spec), join_world()
+    if world.agree(lambda: is_done(spec)):
         return folder
     for needed in spec.needs:
         ensure(needed, workers, progress)
-    with alone(folder, f"waiting for another process that computes {folder.name}"):
-        if not is_done(spec):  # another process may have finished it while this one waited
-            start = time.monotonic()
-            _clear(folder)
-            _write_json(folder / "spec.json", describe(spec))
-            _COMPUTE[type(spec)](spec, folder, workers, progress)
-            _write_json(folder / DONE, _circumstances(time.monotonic() - start, folder))
+    waiting = f"waiting for another process that computes {folder.name}"
+    with alone(folder, waiting) if world.leads else nullcontext():
+        # Another process may have finished it while this one waited.
+        if not world.agree(lambda: is_done(spec)):
+            _compute(spec, folder, workers, progress, world)
     return folder
+
+
+def _compute(spec: Spec, folder: Path, workers: int, progress: bool, world: World) -> None:
+    start = time.monotonic()
+    if world.leads:
+        _clear(folder)
+        _write_json(folder / "spec.json", describe(spec))
+    world.wait()
+    if world.leads or not isinstance(spec, DatasetSpec):
+        _COMPUTE[type(spec)](spec, folder, workers, progress)
+    if world.leads:
+        done = _circumstances(time.monotonic() - start, folder)
+        _write_json(folder / DONE, done | {"processes": world.size})
+    world.wait()
 
 
 def forget(spec: Spec) -> None:

@@ -1,6 +1,6 @@
 """Train the teachers and students of a study, and run them over its clips."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from condi_lib.clip_table import ClipTable, read_clip_table
+from condi_lib.clip_table import ClipTable, clip_table_parts
+from condi_lib.distributed import join_world
 from condi_lib.losses import Objective, build_objective
 from condi_lib.models.weights import Recipe, network_metadata
 from condi_lib.scoring import score_clips
@@ -25,8 +25,10 @@ from condi_lib.study.specs import (
 )
 from condi_lib.study.starts import build_network
 from condi_lib.training import HISTORY, WEIGHTS, TrainingData, save_weights, train
+from condi_lib.videos.loader import ClipSet
 
 SCORES = "scores"
+LOGITS = "teacher_logits.npy"  # only while a student trains
 
 
 def compute_network(
@@ -36,7 +38,8 @@ def compute_network(
 
     Leaves ``weights.safetensors``, ``history.csv`` and ``scores/part-*.parquet`` in ``folder``. The
     weights tell their network, classes and preprocessing, so that other studies can start from
-    them; the history has no rows where nothing is trained.
+    them; the history has no rows where nothing is trained. All processes that torchrun launched
+    call it.
 
     Raises:
         ValueError: If a student's teacher has not scored all clips that it trains on, or the
@@ -47,11 +50,15 @@ def compute_network(
     classes = dataset.clips.catalog.classes
     model, about = build_network(spec, classes), _about(spec, teacher.dataset, classes)
     if spec.network.training.epochs:
-        data = _training_data(spec, teacher, dataset)
-        settings = replace(spec.network.training, seed=spec.seed)
-        objective = _objective(spec)
-        train(model, objective, data, settings, folder, "auto", workers, progress, about)
-    else:
+        try:
+            data = _training_data(spec, teacher, dataset, folder / LOGITS)
+            settings = replace(spec.network.training, seed=spec.seed)
+            objective = _objective(spec)
+            train(model, objective, data, settings, folder, "auto", workers, progress, about)
+        finally:
+            if join_world().leads:
+                (folder / LOGITS).unlink(missing_ok=True)
+    elif join_world().leads:
         save_weights(model, folder / WEIGHTS, about=about)
         (folder / HISTORY).write_text("epoch\n", encoding="utf-8")
     score_clips(
@@ -84,15 +91,23 @@ def _objective(spec: TeacherSpec | StudentSpec) -> Objective:
 
 
 def _training_data(
-    spec: TeacherSpec | StudentSpec, teacher: TeacherSpec, dataset: Dataset
+    spec: TeacherSpec | StudentSpec, teacher: TeacherSpec, dataset: Dataset, logits_file: Path
 ) -> TrainingData:
-    rows = dataset.clips.rows(spec.network.train_splits)
-    val_rows = _val_rows(spec.network, dataset)
-    logits = None
+    clips, world, logits = dataset.clips, join_world(), None
     if isinstance(spec, StudentSpec):
-        logits = logits_by_row(dataset, read_clip_table(run_folder(teacher) / SCORES))
-    labels = torch.tensor(dataset.clips.table()["label"].to_numpy())
-    return TrainingData(dataset.clips, rows, labels, spec.preprocess, logits, val_rows)
+        if world.leads:
+            write_logits_by_row(clips, clip_table_parts(run_folder(teacher) / SCORES), logits_file)
+        world.wait()
+        # Mapped, not read; "c" because torch wants to be allowed to write, which it never does.
+        logits = torch.from_numpy(np.load(logits_file, mmap_mode="c"))
+    return TrainingData(
+        clips=clips,
+        rows=clips.rows(spec.network.train_splits),
+        labels=torch.from_numpy(clips.labels),
+        preprocess=spec.preprocess,
+        teacher_logits=logits,
+        val_rows=_val_rows(spec.network, dataset),
+    )
 
 
 def _val_rows(network: NetworkSpec, dataset: Dataset) -> NDArray[np.int64]:
@@ -105,18 +120,34 @@ def _val_rows(network: NetworkSpec, dataset: Dataset) -> NDArray[np.int64]:
     return rows[np.linspace(0, len(rows) - 1, network.val_clips).round().astype(int)]
 
 
-def logits_by_row(dataset: Dataset, table: ClipTable) -> Tensor:
-    """The teacher's logits at every clip's number, float32 ``[R, C]``; NaN where not scored.
+def write_logits_by_row(clips: ClipSet, tables: Iterable[ClipTable], path: Path) -> None:
+    """Write the teacher's logits at every clip's number as a ``.npy`` file to be memory-mapped.
+
+    Args:
+        clips: The clips, R of them.
+        tables: What the teacher scored, whole videos at a time; only one is held in memory.
+        path: float32 ``[R, C]``, NaN where a clip was not scored. It appears when it is complete.
 
     Raises:
-        ValueError: If the table has a clip that the data set lacks.
+        ValueError: If a table has a clip that the data set lacks.
     """
-    keys = ["video_id", "clip_index"]
-    numbers = dataset.clips.table()[keys].reset_index(names="row")
-    joined = table.clips[keys].merge(numbers, on=keys, how="left", validate="one_to_one")
-    if (unknown := joined["row"].isna()).any():
-        video_id, clip_index = joined.loc[unknown, keys].iloc[0]
+    part = path.with_name(path.name + ".part")
+    shape = (len(clips), len(clips.catalog.classes))
+    logits = np.lib.format.open_memmap(part, mode="w+", dtype=np.float32, shape=shape)
+    logits[:] = np.nan
+    numbers = {record.video_id: number for number, record in enumerate(clips.catalog)}
+    for table in tables:
+        logits[_rows_of(table, clips, numbers)] = table.teacher_logits.numpy()
+    logits.flush()
+    part.replace(path)
+
+
+def _rows_of(table: ClipTable, clips: ClipSet, numbers: dict[str, int]) -> NDArray[np.int64]:
+    """The number of each clip of a table."""
+    video = table.clips["video_id"].map(numbers).fillna(-1).to_numpy(np.int64)
+    index = table.clips["clip_index"].to_numpy()
+    known = (video >= 0) & (index < clips.n_clips[video])
+    if not known.all():
+        video_id, clip_index = table.clips.loc[~known, ["video_id", "clip_index"]].iloc[0]
         raise ValueError(f"the teacher scored clip {clip_index} of {video_id}, which is not there")
-    logits = torch.full((len(dataset.clips), len(table.classes)), float("nan"))
-    logits[torch.from_numpy(joined["row"].to_numpy(np.int64, copy=True))] = table.teacher_logits
-    return logits
+    return clips.first_clip[video] + index

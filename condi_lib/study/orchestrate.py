@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from condi_lib import paths
+from condi_lib.distributed import join_world
 from condi_lib.study.chapters import run_chapter
 from condi_lib.study.engine import cluster_failures, engine_command, stop_engine
 from condi_lib.study.ensure import ensure, forget
@@ -31,19 +32,27 @@ class StudyError(RuntimeError):
 def run_job(source: str, name: str, workers: int = 2) -> None:
     """Run one job of a study and leave its stamp (what the workflow engine calls).
 
+    All processes that torchrun launches call it, for a data set, a teacher or a student.
+
     Args:
         source: Name or path of a params file.
         name: The job's name.
         workers: Processes that draw or decode videos; a single one is this one.
+
+    Raises:
+        StudyError: If several processes are to execute a notebook.
     """
-    job = find_job(source, name)
+    job, world = find_job(source, name), join_world()
     if job.spec is not None:
         ensure(job.spec, workers if workers > 1 else 0, progress=True)
+    elif world.size > 1:
+        raise StudyError(f"{name} is a notebook, which one process executes; leave out torchrun")
     else:
         with alone(job.output, f"waiting for another process that runs {job.name}"):
             run_chapter(job.notebook, {"study": source}, job.output)
-    job.stamp.parent.mkdir(parents=True, exist_ok=True)
-    job.stamp.touch()
+    if world.leads:
+        job.stamp.parent.mkdir(parents=True, exist_ok=True)
+        job.stamp.touch()
 
 
 def run_study(

@@ -4,14 +4,13 @@
 committed tables of the full study and never computes. Nothing else differs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
-import torch
 import yaml
 from numpy.typing import NDArray
 
@@ -30,8 +29,8 @@ from condi_lib.videos.pantomime import draw, script
 class Store(Protocol):
     """Where a study's results come from. ``name`` is a student's or ``"teacher"``."""
 
-    def table(self, name: str, seed: int, fold: str) -> ClipTable:
-        """The columns that this network scored."""
+    def table(self, name: str, seed: int, fold: str, splits: Sequence[str] | None) -> ClipTable:
+        """The columns that this network scored, of the clips of some splits (None: of all)."""
 
     def history(self, name: str, seed: int, fold: str) -> pd.DataFrame:
         """The network's training history."""
@@ -55,9 +54,9 @@ class RunStore:
         run = spec.teacher_of(seed, fold) if is_teacher else spec.student_of(name, seed, fold)
         return ensure(run, progress=True)
 
-    def table(self, name: str, seed: int, fold: str) -> ClipTable:
-        """The columns that this network scored."""
-        return read_clip_table(self._run(name, seed, fold) / SCORES)
+    def table(self, name: str, seed: int, fold: str, splits: Sequence[str] | None) -> ClipTable:
+        """The columns that this network scored, of the clips of some splits (None: of all)."""
+        return read_clip_table(self._run(name, seed, fold) / SCORES, splits)
 
     def history(self, name: str, seed: int, fold: str) -> pd.DataFrame:
         """The network's training history."""
@@ -84,9 +83,9 @@ class FolderStore:
             raise FileNotFoundError(f"{path}: not in the committed reference; run `make reference`")
         return path
 
-    def table(self, name: str, seed: int, fold: str) -> ClipTable:
-        """The columns that this network scored."""
-        return read_clip_table(self._path(f"{_stem(name, seed, fold)}.parquet"))
+    def table(self, name: str, seed: int, fold: str, splits: Sequence[str] | None) -> ClipTable:
+        """The columns that this network scored, of the clips of some splits (None: of all)."""
+        return read_clip_table(self._path(f"{_stem(name, seed, fold)}.parquet"), splits)
 
     def history(self, name: str, seed: int, fold: str) -> pd.DataFrame:
         """The network's training history."""
@@ -140,7 +139,7 @@ class Study:
     def classes(self) -> tuple[str, ...]:
         """Class names, in the order of the logits."""
         fold = self.spec.fold_names[0]
-        return self.store.table(TEACHER, self.seeds[0], fold).classes
+        return self.store.table(TEACHER, self.seeds[0], fold, ["test"]).classes
 
     @property
     def provenance(self) -> dict[str, str]:
@@ -149,12 +148,12 @@ class Study:
 
     def teacher_table(self, seed: int, split: str = "test", fold: str = "") -> ClipTable:
         """Clips of a split with the teacher's logits."""
-        return self.store.table(TEACHER, seed, fold).split(split)
+        return self.store.table(TEACHER, seed, fold, [split])
 
     def table(self, student: str, seed: int, split: str = "test", fold: str = "") -> ClipTable:
         """Clips of a split with the teacher's logits and the student's logits and confidence."""
         teacher = self.teacher_table(seed, split, fold)
-        return merge_student(teacher, self.store.table(student, seed, fold).split(split))
+        return merge_student(teacher, self.store.table(student, seed, fold, [split]))
 
     def history(self, name: str, seed: int, fold: str = "") -> pd.DataFrame:
         """Training history of a student, or of ``"teacher"``."""
@@ -215,7 +214,8 @@ def export_reference(source: str, folder: Path) -> None:
         for seed in study.seeds:
             for name in (TEACHER, *study.students):
                 stem = _stem(name, seed, fold)
-                table = _judged(study.store.table(name, seed, fold), study.spec)
+                # Without the training clips, which no chapter needs clip by clip.
+                table = study.store.table(name, seed, fold, study.spec.judged_splits)
                 write_clip_table(table, folder / f"{stem}.parquet", "float16")
                 study.store.history(name, seed, fold).to_csv(folder / f"{stem}.csv", index=False)
     fields = read_fields(source)
@@ -233,15 +233,3 @@ def _export_left_out(left_out: pd.DataFrame, path: Path) -> None:
     path.unlink(missing_ok=True)
     if len(left_out):
         left_out.to_csv(path, index=False)
-
-
-def _judged(table: ClipTable, spec: StudySpec) -> ClipTable:
-    """Without the training clips, which no chapter needs clip by clip."""
-    judged = table.clips["split"].isin(spec.judged_splits)
-    rows = torch.tensor(np.flatnonzero(judged))
-    return ClipTable(
-        table.clips[judged].reset_index(drop=True),
-        table.classes,
-        None if table.teacher_logits is None else table.teacher_logits[rows],
-        None if table.student_logits is None else table.student_logits[rows],
-    )

@@ -2,12 +2,20 @@
 
 All randomness of a step comes from generators seeded by (seed, epoch, step), so a run that is
 killed anywhere and started again ends with the same weights, bit for bit, as one that was not
-(same machine, same number of threads).
+(same machine, same number of threads and processes).
+
+Under torchrun each process takes a slice of every batch. What the networks say is gathered, the
+loss is that of the whole batch on every process, and gradients are averaged, so that several
+processes train as one would, but for rounding. Rank 0 writes, all of them read; their number may
+change whenever the run is started again.
 """
 
 import math
+from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +26,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from condi_lib.losses import LossInputs, Objective, down_sample_majority
+from condi_lib.distributed import join_world, pick_device
+from condi_lib.losses import LossInputs, Objective
 from condi_lib.models.student import StudentOutput
 from condi_lib.training.checkpoint import Checkpoint, restore_weights, run_of_weights, save_weights
+from condi_lib.training.global_layers import global_layers
 from condi_lib.training.optimizer import branch_optimizer
+from condi_lib.training.order import ClipOrder, seeded
 from condi_lib.training.settings import TrainingData, TrainingSettings, fingerprint
 from condi_lib.training.validation import validate
 
@@ -30,13 +41,6 @@ WEIGHTS, CHECKPOINT, HISTORY = "weights.safetensors", "checkpoint.safetensors", 
 
 class TrainingDiverged(RuntimeError):
     """The loss or its gradient became NaN or infinite."""
-
-
-def pick_device(name: str = "auto") -> torch.device:
-    """Return the device called ``name``; ``"auto"`` is CUDA where there is one, else the CPU."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
 
 
 def train(
@@ -64,7 +68,8 @@ def train(
         settings: Optimiser, schedule, seed.
         folder: Existing folder for checkpoint, history and weights.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
-        workers: Processes that decode where the clips are not cached.
+        workers: Processes that decode where the clips are not cached; as many for each process
+            that trains.
         progress: Show a progress bar.
         about: What the metadata of the weights should tell of them, such as their classes.
 
@@ -80,22 +85,25 @@ def train(
         raise ValueError(f"loss {objective.name!r} needs teacher logits: score the clips first")
     if settings.epochs == 0:
         raise ValueError("epochs is 0: there is nothing to train")
-    weights, digest = folder / WEIGHTS, fingerprint(model, objective, data, settings)
-    if weights.exists():
+    world, weights = join_world(), folder / WEIGHTS
+    digest = world.agree(lambda: fingerprint(model, objective, data, settings))
+    if world.agree(weights.exists):
         model = _finished(model, weights, digest).to(pick_device(device))
         _clear(folder)
         return model.eval()
     run = _Run(model, objective, data, settings, folder, pick_device(device), workers, digest)
-    bar = tqdm(total=settings.epochs * run.steps_per_epoch, unit="step", disable=not progress)
-    with _deterministic(), torch.random.fork_rng(_cuda_indices(run.device)), bar:
-        bar.update(run.at.epoch * run.steps_per_epoch + run.at.step)
+    random = torch.random.fork_rng(_cuda_indices(run.device))
+    whole_batch = global_layers(model, world, settings.batch_size)
+    with _deterministic(), random, whole_batch, closing(run.batches), run.bar(progress) as bar:
         while run.at.epoch < settings.epochs:
             for parts in run.steps():
                 bar.set_description(f"{objective.name} {parts['loss']:.3f}")
                 bar.update()
             run.finish_epoch()
-    save_weights(model, weights, run=digest, about=about)
+    if world.leads:
+        save_weights(model, weights, run=digest, about=about)
     _clear(folder)
+    world.wait()
     return model.eval()
 
 
@@ -120,6 +128,8 @@ def _finished(model: nn.Module, weights: Path, digest: str) -> nn.Module:
 
 def _clear(folder: Path) -> None:
     """Remove what a finished run needs no more, and what killed ones left half-written."""
+    if not join_world().leads:
+        return
     (folder / CHECKPOINT).unlink(missing_ok=True)
     for part in folder.glob("*.safetensors.*.part"):
         part.unlink()
@@ -139,10 +149,17 @@ class _Run:
         workers: int,
         digest: str,
     ) -> None:
+        self.world = join_world()
+        if settings.batch_size < self.world.size:
+            raise ValueError(
+                f"a batch_size of {settings.batch_size} leaves some of {self.world.size} processes "
+                "without clips: choose a larger one or start fewer processes"
+            )
         self.model = model.to(device, memory_format=torch.channels_last_3d)
+        self.parallel = self.world.parallel(self.model)
         self.objective, self.data, self.settings = objective, data, settings
         self.folder, self.device, self.workers = folder, device, workers
-        self.steps_per_epoch = self._count_steps()
+        self.order = ClipOrder(data, objective, settings)
         self.optimizer = branch_optimizer(model, settings)
         self.amp = device.type == "cuda"
         self.amp_dtype = (
@@ -152,9 +169,10 @@ class _Run:
         self.scaler = torch.amp.GradScaler(device.type, enabled=scaling)
         self.checkpoint_path = folder / CHECKPOINT
         self.at = self._resume(digest)
+        self.batches = self._batches()
 
     def _resume(self, digest: str) -> Checkpoint:
-        if not self.checkpoint_path.exists():
+        if not self.world.agree(self.checkpoint_path.exists):
             return Checkpoint(digest)
         at = Checkpoint.load(self.checkpoint_path, digest, self.model, self.optimizer)
         self.objective.load_state_dict(at.objective)
@@ -165,34 +183,50 @@ class _Run:
     def _save(self) -> None:
         self.at.objective = self.objective.state_dict()
         self.at.scaler = self.scaler.state_dict()
-        self.at.save(self.checkpoint_path, self.model, self.optimizer)
+        if self.world.leads:
+            self.at.save(self.checkpoint_path, self.model, self.optimizer)
 
-    def _count_steps(self) -> int:
-        n_clips, size = len(self._epoch_rows(0)), self.settings.batch_size
-        if n_clips < size:
-            balanced = " balanced" if self.objective.down_sample_majority else ""
-            raise ValueError(
-                f"{n_clips}{balanced} training clips do not fill one batch of {size}: choose a "
-                "smaller batch_size"
-            )
-        return n_clips // size
+    def bar(self, progress: bool) -> tqdm:
+        """A progress bar that stands where the run does."""
+        steps, show = self.order.steps_per_epoch, progress and self.world.leads
+        done = self.at.epoch * steps + self.at.step
+        return tqdm(total=self.settings.epochs * steps, initial=done, unit="step", disable=not show)
 
-    def _epoch_rows(self, epoch: int) -> NDArray[np.int64]:
-        """The clips of one epoch, shuffled; as many right as wrong ones where the loss wants it."""
-        generator = _generator(self.settings.seed, epoch)
-        rows = torch.from_numpy(self.data.rows)
-        if self.objective.down_sample_majority:
-            rows = rows[down_sample_majority(self.data.teacher_correct(), generator)]
-        return rows[torch.randperm(len(rows), generator=generator)].numpy()
+    def _rows_left(self) -> Iterator[NDArray[np.int64]]:
+        """The clips of every batch that is left of the run, of training and of validation."""
+        size, step = self.settings.batch_size, self.at.step
+        for epoch in range(self.at.epoch, self.settings.epochs):
+            rows = self.order.rows(epoch)
+            yield from (rows[i : i + size] for i in range(step * size, len(rows), size))
+            step = 0
+            yield from self._val_rows()
+
+    def _val_rows(self) -> Iterator[NDArray[np.int64]]:
+        rows, size = self.data.val_rows, 2 * self.settings.batch_size
+        return (rows[i : i + size] for i in range(0, len(rows), size))
+
+    def _batches(self) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
+        """Yield the clips of each of those batches, and the pixels of this process' share.
+
+        One stream for the whole run: who decodes is started once, and decodes ahead.
+        """
+        asked: deque[NDArray[np.int64]] = deque()
+
+        def shares() -> Iterator[NDArray[np.int64]]:
+            for rows in self._rows_left():
+                asked.append(rows)
+                yield rows[self.world.slice_of(len(rows))]
+
+        pin = self.device.type == "cuda"
+        with closing(self.data.clips.batches(shares(), self.workers, pin)) as pixels:
+            for batch in pixels:
+                yield asked.popleft(), batch
 
     def steps(self) -> Iterator[dict[str, float]]:
         """Take the steps that are left of the current epoch."""
-        at, size = self.at, self.settings.batch_size
-        rows = self._epoch_rows(at.epoch)
-        batches = [rows[i * size : (i + 1) * size] for i in range(at.step, self.steps_per_epoch)]
-        pixels = self.data.clips.batches(batches, self.workers)
-        for batch_rows, batch in zip(batches, pixels, strict=True):
-            parts = self._step(batch_rows, batch)
+        at = self.at
+        for rows, batch in islice(self.batches, self.order.steps_per_epoch - at.step):
+            parts = self._step(rows, batch)
             at.sums = {name: at.sums.get(name, 0.0) + value for name, value in parts.items()}
             at.step += 1
             every = self.settings.checkpoint_steps
@@ -202,19 +236,22 @@ class _Run:
 
     def _step(self, rows: NDArray[np.int64], batch: Tensor) -> dict[str, float]:
         at, settings = self.at, self.settings
-        generator = _generator(settings.seed, at.epoch, at.step)
+        generator = seeded(settings.seed, at.epoch, at.step)
         torch.manual_seed(generator.initial_seed())  # dropout, if the model has any
         for group in self.optimizer.param_groups:
             group["lr"] = self._learning_rate(group, at.step)
         self.model.train()
-        inputs = self.data.preprocess(batch.to(self.device), generator)
+        pixels = batch.to(self.device, non_blocking=True)
+        part = self.world.slice_of(len(rows))
+        inputs = self.data.preprocess(pixels, generator, part, len(rows))
         with torch.autocast(self.device.type, self.amp_dtype, enabled=self.amp):
-            output = self.model(inputs)
+            output = self.parallel(inputs)
         parts = self.objective(self._loss_inputs(output, rows, generator))
         values = {name: float(part.detach()) for name, part in parts.items()}
         self._refuse_divergence(values)
         self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(parts["loss"]).backward()
+        # The gradient of a process is its share's; the mean over processes shall be their sum.
+        self.scaler.scale(self.world.size * parts["loss"]).backward()
         self.scaler.unscale_(self.optimizer)
         most = settings.clip_norm or math.inf
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), most)
@@ -228,12 +265,16 @@ class _Run:
     def _loss_inputs(
         self, output: Tensor | StudentOutput, rows: NDArray[np.int64], generator: torch.Generator
     ) -> LossInputs:
+        """What the loss of the whole batch is computed from: all processes' outputs for it."""
         student = isinstance(output, StudentOutput)
-        class_logits, confidence_logit = output if student else (output, None)
+        class_logits, confidence_logit = (
+            None if logits is None else self.world.gather(logits.float(), len(rows))
+            for logits in (output if student else (output, None))
+        )
         teacher = self.data.teacher_logits
         return LossInputs(
-            class_logits=class_logits.float(),
-            confidence_logit=None if confidence_logit is None else confidence_logit.float(),
+            class_logits=class_logits,
+            confidence_logit=confidence_logit,
             teacher_logits=None if teacher is None else teacher[rows].to(self.device),
             labels=self.data.labels[rows].to(self.device),
             generator=generator,
@@ -241,8 +282,8 @@ class _Run:
 
     def _learning_rate(self, group: dict, step: int) -> float:
         """The rate of a group of parameters at a step of the current epoch."""
-        n_steps = self.settings.epochs * self.steps_per_epoch
-        done = self.at.epoch * self.steps_per_epoch + step
+        n_steps = self.settings.epochs * self.order.steps_per_epoch
+        done = self.at.epoch * self.order.steps_per_epoch + step
         return group["peak"] * group["schedule"].factor(done, n_steps, self.at.epoch)
 
     def _refuse_divergence(self, values: dict[str, float]) -> None:
@@ -263,7 +304,7 @@ class _Run:
         row: dict[str, float] = {"epoch": at.epoch + 1}
         row |= {f"train_{name}": total / at.step for name, total in at.sums.items()}
         if self.data.teacher_logits is not None:
-            row["train_teacher_correct"] = float(self.data.teacher_correct().float().mean())
+            row["train_teacher_correct"] = self._teacher_correct
         # Not as the optimizer holds them: a run resumed here has not taken a step yet.
         groups = self.optimizer.param_groups
         lrs = {group["name"]: self._learning_rate(group, at.step - 1) for group in groups}
@@ -272,25 +313,21 @@ class _Run:
             row |= validate(self.model, self._val_batches(), self._val_loss_inputs, self.objective)
         at.history.append(row)
         at.epoch, at.step, at.sums = at.epoch + 1, 0, {}
-        _write_history(self.folder / HISTORY, at.history)
+        if self.world.leads:
+            _write_history(self.folder / HISTORY, at.history)
         self._save()  # last: what a kill before it leaves undone is done again
 
+    @cached_property
+    def _teacher_correct(self) -> float:
+        return float(self.data.teacher_correct().float().mean())
+
     def _val_batches(self) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
-        rows, size = self.data.val_rows, 2 * self.settings.batch_size
-        batches = [rows[i : i + size] for i in range(0, len(rows), size)]
-        for batch_rows, batch in zip(
-            batches, self.data.clips.batches(batches, self.workers), strict=True
-        ):
-            yield batch_rows, self.data.preprocess(batch.to(self.device))
+        n_batches = len(list(self._val_rows()))
+        for rows, batch in islice(self.batches, n_batches):
+            yield rows, self.data.preprocess(batch.to(self.device, non_blocking=True))
 
     def _val_loss_inputs(self, output: Tensor | StudentOutput, rows: NDArray) -> LossInputs:
-        return self._loss_inputs(output, rows, _generator(self.settings.seed, 0, len(rows)))
-
-
-def _generator(*key: int) -> torch.Generator:
-    """A generator of its own for each (seed, epoch[, step])."""
-    state = np.random.SeedSequence(key).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(state >> 1))
+        return self._loss_inputs(output, rows, seeded(self.settings.seed, 0, len(rows)))
 
 
 def _write_history(path: Path, history: list[dict[str, float]]) -> None:

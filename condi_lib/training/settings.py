@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -15,6 +16,8 @@ from condi_lib.training.schedule import Schedule
 from condi_lib.videos.loader import ClipSet
 from condi_lib.videos.preprocess import Preprocess
 
+ROWS_AT_ONCE = 4096  # of the teacher's logits, which may be larger than memory
+
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -22,7 +25,8 @@ class TrainingSettings:
 
     Attributes:
         epochs: Passes over the training clips; 0 where weights are used as they are.
-        batch_size: Clips per step; the last, smaller batch of an epoch is dropped.
+        batch_size: Clips per step, of all processes together; the last, smaller batch of an epoch
+            is dropped.
         lr: Peak learning rate of backbone and class head.
         confidence_lr: Peak learning rate of the confidence head; None: the same.
         schedule: Of backbone and class head.
@@ -31,6 +35,7 @@ class TrainingSettings:
         weight_decay: Of SGD.
         clip_norm: Largest L2 norm of all gradients together; 0 switches clipping off.
         checkpoint_steps: Also save within epochs, every so many steps; 0: at epoch ends only.
+        clips_per_video: Show so many random clips of each video in an epoch; None: all of them.
         seed: Decides order, augmentation and whatever else is drawn.
 
     Raises:
@@ -47,11 +52,14 @@ class TrainingSettings:
     weight_decay: float = 5e-4
     clip_norm: float = 2.0
     checkpoint_steps: int = 0
+    clips_per_video: int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+        if self.clips_per_video is not None and self.clips_per_video < 1:
+            raise ValueError(f"clips_per_video must be at least 1, got {self.clips_per_video}")
         for name in ("epochs", "weight_decay", "clip_norm", "checkpoint_steps", "seed"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be finite and >= 0, got {getattr(self, name)}")
@@ -72,7 +80,8 @@ class TrainingData:
         labels: Class of every clip of ``clips``, int64 ``[R]``.
         preprocess: Decoded clips to network input.
         teacher_logits: float32 ``[R, C]``, or None where the objective needs none; finite for the
-            clips in ``rows`` and ``val_rows``, whatever it is elsewhere.
+            clips in ``rows`` and ``val_rows``, whatever it is elsewhere. It may be memory-mapped:
+            it is only ever read some rows at a time.
         val_rows: Clips on which each epoch is measured, int64 ``[m]``; may be empty.
 
     Raises:
@@ -99,9 +108,9 @@ class TrainingData:
                 f"{len(self.clips)}: give a row for each, NaN where there is none"
             )
         used = np.concatenate([self.rows, self.val_rows])
-        bad = used[~self.teacher_logits[used].isfinite().all(dim=1).numpy()]
+        bad = used[~self._by_row(lambda logits, _: logits.isfinite().all(dim=1), used).numpy()]
         if len(bad):
-            clip = self.clips.table().iloc[bad[0]]
+            clip = self.clips.table(bad[:1]).iloc[0]
             raise ValueError(
                 f"{len(bad)} clips have no finite teacher logits, the first is clip "
                 f"{clip['clip_index']} of {clip['video_id']}: let the teacher score their split"
@@ -109,8 +118,13 @@ class TrainingData:
 
     def teacher_correct(self) -> Tensor:
         """Whether the teacher is right about each training clip, bool ``[n]``."""
-        rows = torch.from_numpy(self.rows)
-        return self.teacher_logits[rows].argmax(dim=1) == self.labels[rows]
+        return self._by_row(lambda logits, labels: logits.argmax(dim=1) == labels, self.rows)
+
+    def _by_row(self, look: Callable[[Tensor, Tensor], Tensor], rows: NDArray[np.int64]) -> Tensor:
+        """What ``look`` finds in the teacher's logits and the labels of some rows at a time."""
+        pieces = [rows[i : i + ROWS_AT_ONCE] for i in range(0, len(rows), ROWS_AT_ONCE)]
+        found = [look(self.teacher_logits[piece], self.labels[piece]) for piece in pieces]
+        return torch.cat(found) if found else torch.empty(0, dtype=torch.bool)
 
 
 def fingerprint(
@@ -129,9 +143,10 @@ def fingerprint(
         asdict(settings),
         asdict(data.preprocess),
         [objective.name, objective.hyperparameters],
-        [record.video_id for record in data.clips.catalog],
     ]
     digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+    for record in data.clips.catalog:
+        digest.update(f"{record.video_id}\n".encode())
     tensors = {"rows": torch.from_numpy(data.rows), "labels": data.labels, **model.state_dict()}
     if data.teacher_logits is not None:
         tensors["teacher_logits"] = data.teacher_logits

@@ -2,7 +2,8 @@
 
 A :class:`ClipSet` numbers all clips of a catalog, video after video. It knows where each is, not
 its pixels: those come in batches, from worker processes that decode (large sets) or from a cache
-file that every process maps (small sets). Memory holds a batch, never a dataset.
+file that every process maps (small sets). Memory holds some batches, never a dataset; what grows
+with the number of clips is 8 bytes each where a caller asks for their numbers or labels.
 """
 
 import hashlib
@@ -18,18 +19,15 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from condi_lib.videos.batches import ClipDecoder, DecodeJob, Size, decode_batches
 from condi_lib.videos.catalog import Catalog
 from condi_lib.videos.clips import ClipGrid
-from condi_lib.videos.decode import VideoError, VideoReader
-
-Size = tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
-class ClipSet(Dataset):
+class ClipSet:
     """All clips of a catalog's videos, numbered video by video in the catalog's order.
 
     Attributes:
@@ -71,18 +69,42 @@ class ClipSet(Dataset):
         """``[R, T, H, W, 3]``: what all clips would be as one array."""
         return (len(self), self.grid.sampled_frames, *self.size_px, 3)
 
-    def table(self) -> pd.DataFrame:
-        """One row per clip: ``video_id, clip_index, start_frame, label, split``."""
-        counts = np.diff(self._first_clip)
-        video = np.repeat(np.arange(len(counts)), counts)
-        clip_index = np.arange(len(self)) - self._first_clip[video]
-        records = list(self.catalog)
+    @property
+    def first_clip(self) -> NDArray[np.int64]:
+        """Number of the first clip of each video, ``[V]``."""
+        return self._first_clip[:-1]
+
+    @property
+    def n_clips(self) -> NDArray[np.int64]:
+        """Number of clips of each video, ``[V]``."""
+        return np.diff(self._first_clip)
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Class of every clip, ``[R]``."""
+        per_video = np.fromiter((record.label for record in self.catalog), np.int64)
+        return np.repeat(per_video, self.n_clips)
+
+    def video_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Number of the video, from 0, that each of the given clips belongs to."""
+        return np.searchsorted(self._first_clip, rows, side="right") - 1
+
+    def table(self, rows: NDArray[np.int64] | None = None) -> pd.DataFrame:
+        """One row per clip: ``video_id, clip_index, start_frame, label, split``.
+
+        Args:
+            rows: Numbers of the clips; None: all, which is a large table for a large set.
+        """
+        rows = np.arange(len(self)) if rows is None else rows
+        video = self.video_of(rows)
+        clip_index = rows - self._first_clip[video]
+        records = [self.catalog.records[v] for v in video]
         columns = {
-            "video_id": [records[v].video_id for v in video],
+            "video_id": [record.video_id for record in records],
             "clip_index": clip_index,
             "start_frame": clip_index * self.grid.clip_frames,
-            "label": np.array([record.label for record in records], np.int64)[video],
-            "split": [records[v].split for v in video],
+            "label": np.array([record.label for record in records], np.int64),
+            "split": [record.split for record in records],
         }
         return pd.DataFrame(columns)
 
@@ -92,45 +114,34 @@ class ClipSet(Dataset):
         if unknown := set(splits) - known:
             raise ValueError(f"no split {sorted(unknown)}; the catalog has {sorted(known)}")
         chosen = np.array([record.split in splits for record in self.catalog])
-        return np.flatnonzero(np.repeat(chosen, np.diff(self._first_clip)))
-
-    def __getitems__(self, rows: Sequence[int]) -> list[Tensor]:
-        """Decode clips by number; clips of one video that follow one another share a reader."""
-        clips: list[Tensor] = []
-        video_of = np.searchsorted(self._first_clip, np.asarray(rows), side="right") - 1
-        start = 0
-        while start < len(rows):
-            stop = start + 1
-            while stop < len(rows) and video_of[stop] == video_of[start]:
-                stop += 1
-            clips += self._decode(int(video_of[start]), rows[start:stop])
-            start = stop
-        return clips
+        return np.flatnonzero(np.repeat(chosen, self.n_clips))
 
     def __getitem__(self, row: int) -> Tensor:
         """One clip, uint8 ``[T, H, W, 3]``."""
-        return self.__getitems__([row])[0]
+        return next(self.batches([[row]]))[0]
 
-    def _decode(self, video: int, rows: Sequence[int]) -> list[Tensor]:
-        record, n_frames = self.catalog.records[video], int(self.n_frames[video])
-        clip_indices = [int(row - self._first_clip[video]) for row in rows]
-        wanted = [self.grid.frame_indices(n_frames, index) for index in clip_indices]
-        with VideoReader(record.path, size_px=self.size_px, resize=self.resize) as reader:
-            if reader.info.n_frames != n_frames:
-                raise VideoError(
-                    record.path,
-                    f"has {reader.info.n_frames} frames but had {n_frames} when it was scanned",
-                    "scan the catalog again",
-                )
-            frames = torch.from_numpy(reader.read(np.concatenate(wanted).tolist()))
-        return list(frames.view(len(rows), -1, *frames.shape[1:]))
+    def _jobs(self, rows: Sequence[int]) -> list[DecodeJob]:
+        """What decoding a batch takes, video by video: each file is opened once."""
+        rows = np.asarray(rows, np.int64)
+        video = self.video_of(rows)
+        order = np.argsort(video, kind="stable")
+        jobs = []
+        for places in np.split(order, np.flatnonzero(np.diff(video[order])) + 1):
+            number = int(video[places[0]])
+            clip_indices = (rows[places] - self._first_clip[number]).tolist()
+            path, n_frames = str(self.catalog.records[number].path), int(self.n_frames[number])
+            jobs.append(DecodeJob(path, n_frames, clip_indices, places.tolist()))
+        return jobs
 
-    def batches(self, rows: Iterable[Sequence[int]], workers: int = 0) -> Iterator[Tensor]:
+    def batches(
+        self, rows: Iterable[Sequence[int]], workers: int = 0, pin_memory: bool = False
+    ) -> Iterator[Tensor]:
         """Yield a batch of clips for each list of clip numbers; no random number is drawn.
 
         Args:
-            rows: Clip numbers of each batch.
+            rows: Clip numbers of each batch; read as batches are needed, so it may be a generator.
             workers: Processes that decode; 0 decodes here. A cached set needs none.
+            pin_memory: As in :func:`condi_lib.videos.batches.decode_batches`.
 
         Yields:
             uint8 ``[B, T, H, W, 3]``, in the order asked for.
@@ -140,24 +151,17 @@ class ClipSet(Dataset):
             for batch in rows:
                 yield torch.from_numpy(pixels[np.asarray(batch)])
             return
-        sampler = [list(map(int, batch)) for batch in rows]
-        options = {"multiprocessing_context": "spawn", "prefetch_factor": 2} if workers else {}
-        yield from DataLoader(
-            self,
-            batch_sampler=sampler,
-            num_workers=workers,
-            collate_fn=torch.stack,
-            generator=torch.Generator(),  # it seeds its workers, by default from the global one
-            **options,
-        )
+        decoder = ClipDecoder(self.grid, self.size_px, self.resize)
+        yield from decode_batches(decoder, map(self._jobs, rows), workers, pin_memory)
 
 
 def _fingerprint(clips: ClipSet) -> bytes:
     """32 bytes that stand for which clips these are: videos, order, grid, size, resize."""
-    ids = [record.video_id for record in clips.catalog]
-    grid = [clips.grid.clip_frames, clips.grid.stride]
-    described = json.dumps([ids, clips.n_frames.tolist(), grid, list(clips.size_px), clips.resize])
-    return hashlib.sha256(described.encode()).digest()
+    frames = [clips.grid.clip_frames, clips.grid.stride, list(clips.size_px), clips.resize]
+    digest = hashlib.sha256(json.dumps(frames).encode())
+    for record, n_frames in zip(clips.catalog, clips.n_frames, strict=True):
+        digest.update(json.dumps([record.video_id, int(n_frames)]).encode())
+    return digest.digest()
 
 
 def _open_cache(clips: ClipSet) -> NDArray[np.uint8]:
@@ -200,10 +204,10 @@ def cache_clips(clips: ClipSet, path: Path, workers: int = 0, progress: bool = F
         leftover.unlink()
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     uncached = replace(clips, cache=None)
-    by_video = [range(a, b) for a, b in pairwise(clips._first_clip)]
+    by_video = (range(a, b) for a, b in pairwise(clips._first_clip))
     header = {"descr": "|u1", "fortran_order": False, "shape": clips.shape}
     batches = uncached.batches(by_video, workers)
-    bar = tqdm(batches, total=len(by_video), desc="clips", unit="video", disable=not progress)
+    bar = tqdm(batches, total=len(clips.catalog), desc="clips", unit="video", disable=not progress)
     try:
         with part.open("xb") as file:
             np.lib.format.write_array_header_1_0(file, header)

@@ -55,12 +55,20 @@ class Preprocess:
         if self.channel_order not in ("rgb", "bgr"):
             raise ValueError(f'channel_order must be "rgb" or "bgr", got {self.channel_order!r}')
 
-    def __call__(self, clips: Tensor, generator: Generator | None = None) -> Tensor:
+    def __call__(
+        self,
+        clips: Tensor,
+        generator: Generator | None = None,
+        part: slice = slice(None),
+        batch_size: int | None = None,
+    ) -> Tensor:
         """Prepare a batch.
 
         Args:
             clips: Decoded clips, uint8 RGB ``[B, T, H, W, 3]``, on any device.
             generator: Source of the augmentation, on the CPU; None for test time.
+            part: Which clips of a whole batch these are, where processes share one.
+            batch_size: Clips of that whole batch, for all of which is drawn; None: B.
 
         Returns:
             float32 ``[B, 3, T, crop_px, crop_px]``, in channels_last_3d memory format (the order
@@ -81,35 +89,35 @@ class Preprocess:
             )
         if generator is None:
             return self._normalise(self._to_float(self._centre_crops(clips)))
-        return self._normalise(self._augment(clips, generator))
+        return self._normalise(self._augment(clips, generator, part, batch_size or len(clips)))
 
     def _centre_crops(self, clips: Tensor) -> Tensor:
         top, left = ((size - self.crop_px) // 2 for size in clips.shape[2:4])
         return clips[:, :, top : top + self.crop_px, left : left + self.crop_px]
 
-    def _augment(self, clips: Tensor, generator: Generator) -> Tensor:
+    def _augment(self, clips: Tensor, generator: Generator, part: slice, batch: int) -> Tensor:
         """Crop, flip, shuffle channels and scale brightness; to float ``[B, 3, T, h, w]``.
 
         What only moves pixels is done on uint8, which is a quarter of the memory to move.
         """
-        batch, _, height, width, _ = clips.shape
+        height, width = clips.shape[2:4]
         crop = self.crop_px
-        tops = torch.randint(height - crop + 1, (batch,), generator=generator).tolist()
-        lefts = torch.randint(width - crop + 1, (batch,), generator=generator).tolist()
+        tops = torch.randint(height - crop + 1, (batch,), generator=generator)[part].tolist()
+        lefts = torch.randint(width - crop + 1, (batch,), generator=generator)[part].tolist()
         pieces = [
             clip[:, top : top + crop, left : left + crop]
             for clip, top, left in zip(clips, tops, lefts, strict=True)
         ]
         if self.flip:
-            chosen = (torch.rand(batch, generator=generator) < 0.5).tolist()
+            chosen = (torch.rand(batch, generator=generator) < 0.5)[part].tolist()
             pieces = [p.flip(2) if yes else p for p, yes in zip(pieces, chosen, strict=True)]
         if self.shuffle_channels:
-            order = torch.rand(batch, 3, generator=generator).argsort(dim=1).to(clips.device)
+            order = torch.rand(batch, 3, generator=generator).argsort(dim=1)[part].to(clips.device)
             pieces = [p.index_select(-1, rgb) for p, rgb in zip(pieces, order, strict=True)]
         moved = self._to_float(torch.stack(pieces))
         if self.brightness:
             factor = 1 + self.brightness * (2 * torch.rand(batch, generator=generator) - 1)
-            moved.mul_(factor.to(clips.device)[:, None, None, None, None]).clamp_(0, 1)
+            moved.mul_(factor[part].to(clips.device)[:, None, None, None, None]).clamp_(0, 1)
         return moved
 
     def _to_float(self, clips: Tensor) -> Tensor:

@@ -1,0 +1,114 @@
+"""Batches of clips from video files, decoded here or by worker processes.
+
+A worker never sees the catalog. It is sent jobs, a few clips of one file each, so that its memory
+holds some batches whatever the number of videos. The list of batches is read as they are needed.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from condi_lib.videos.clips import ClipGrid
+from condi_lib.videos.decode import VideoError, VideoReader
+
+Size = tuple[int, int]
+
+
+class DecodeJob(NamedTuple):
+    """Clips of one file, and where in the batch they belong.
+
+    Attributes:
+        path: The file.
+        n_frames: Frames that it had when it was scanned.
+        clip_indices: Clips to read, each from 0.
+        places: The place of each in the batch.
+    """
+
+    path: str
+    n_frames: int
+    clip_indices: list[int]
+    places: list[int]
+
+
+@dataclass(frozen=True)
+class ClipDecoder(Dataset):
+    """Decodes jobs: all that a worker process is told once.
+
+    Attributes:
+        grid: How a video is cut into clips.
+        size_px: Height and width of every frame.
+        resize: How frames come to that size: see ``VideoReader``.
+    """
+
+    grid: ClipGrid
+    size_px: Size
+    resize: str = "stretch"
+
+    def __getitems__(self, jobs: Sequence[DecodeJob]) -> Tensor:
+        """One batch, uint8 ``[B, T, H, W, 3]``.
+
+        Raises:
+            VideoError: If a file is damaged, or no longer has its number of frames.
+        """
+        n_clips = sum(len(job.places) for job in jobs)
+        batch = torch.empty(
+            (n_clips, self.grid.sampled_frames, *self.size_px, 3), dtype=torch.uint8
+        )
+        for job in jobs:
+            batch[job.places] = self._decode(job)
+        return batch
+
+    def _decode(self, job: DecodeJob) -> Tensor:
+        wanted = [self.grid.frame_indices(job.n_frames, index) for index in job.clip_indices]
+        with VideoReader(job.path, size_px=self.size_px, resize=self.resize) as reader:
+            if reader.info.n_frames != job.n_frames:
+                raise VideoError(
+                    reader.path,
+                    f"has {reader.info.n_frames} frames but had {job.n_frames} when it was scanned",
+                    "scan the catalog again",
+                )
+            frames = torch.from_numpy(reader.read(np.concatenate(wanted)))
+        return frames.view(len(wanted), -1, *frames.shape[1:])
+
+
+def decode_batches(
+    decoder: ClipDecoder,
+    batches: Iterable[Sequence[DecodeJob]],
+    workers: int = 0,
+    pin_memory: bool = False,
+) -> Iterator[Tensor]:
+    """Yield the clips of each batch, in order; no random number is drawn.
+
+    Args:
+        decoder: How files become clips.
+        batches: The jobs of each batch; read ahead of need by at most two batches per worker.
+        workers: Processes that decode, each with one thread; 0 decodes here. They live as long as
+            this iterator, so one call for many batches is cheaper than many calls.
+        pin_memory: Put batches into page-locked memory, from which CUDA copies while it computes.
+
+    Yields:
+        uint8 ``[B, T, H, W, 3]``.
+    """
+    if not workers:
+        yield from map(decoder.__getitems__, batches)
+        return
+    yield from DataLoader(
+        decoder,
+        batch_sampler=batches,
+        num_workers=workers,
+        collate_fn=_as_it_is,
+        pin_memory=pin_memory,
+        prefetch_factor=2,
+        # Forking a process in which torch runs threads may leave a lock held for ever.
+        multiprocessing_context="spawn",
+        generator=torch.Generator(),  # it seeds its workers, by default from the global one
+    )
+
+
+def _as_it_is(batch: Tensor) -> Tensor:
+    return batch
