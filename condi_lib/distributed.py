@@ -102,7 +102,7 @@ class World:
             return model
         return DistributedDataParallel(
             model,
-            broadcast_buffers=False,  # they are equal already
+            forward_sync_buffers=False,  # they stay equal
             find_unused_parameters=True,
             gradient_as_bucket_view=True,
         )

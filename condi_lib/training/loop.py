@@ -28,6 +28,7 @@ from tqdm import tqdm
 
 from condi_lib.distributed import join_world, pick_device
 from condi_lib.losses import LossInputs, Objective
+from condi_lib.losses.terms import at_least_float32
 from condi_lib.models.student import StudentOutput
 from condi_lib.training.checkpoint import Checkpoint, restore_weights, run_of_weights, save_weights
 from condi_lib.training.global_layers import global_layers
@@ -268,7 +269,7 @@ class _Run:
         """What the loss of the whole batch is computed from: all processes' outputs for it."""
         student = isinstance(output, StudentOutput)
         class_logits, confidence_logit = (
-            None if logits is None else self.world.gather(logits.float(), len(rows))
+            None if logits is None else self.world.gather(at_least_float32(logits), len(rows))
             for logits in (output if student else (output, None))
         )
         teacher = self.data.teacher_logits

@@ -1,0 +1,164 @@
+"""Several processes compute what one computes, whoever of them is killed on the way."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import distributed_run
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny_clips import cached_clips, network, training_data
+
+from condi_lib.clip_table import read_clip_table
+from condi_lib.distributed import World, join_world
+from condi_lib.losses import build_objective
+from condi_lib.training import train
+
+ONE = World()
+
+
+def torchrun(n_processes: int, *arguments: str | Path, restarts: int = 0) -> None:
+    """Launch processes as a user would, each with one thread."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc-per-node", str(n_processes), "--max-restarts", str(restarts)]
+    settings = {"OMP_NUM_THREADS": "1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+    done = subprocess.run(
+        [*command, *map(str, arguments)],
+        env=os.environ | settings,
+        timeout=300,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Folders of the same work, by number of processes; with 3, two of them are killed."""
+    script = Path(distributed_run.__file__)
+    folders = {n: tmp_path_factory.mktemp(f"processes-{n}") for n in (1, 2, 3)}
+    for folder in folders.values():
+        (folder / "clips").mkdir()
+        cached_clips(folder / "clips")
+    n_threads = torch.get_num_threads()
+    distributed_run.main(folders[1], kills=False)
+    torch.set_num_threads(n_threads)
+    torchrun(2, script, folders[2])
+    torchrun(3, script, folders[3], "kills", restarts=3)
+    return folders
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "weights.safetensors")
+
+
+# --- shares --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 4, 7, 12, 100])
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_shares_are_everything_once_and_of_one_size(n, size):
+    slices = [World(rank, size).slice_of(n) for rank in range(size)]
+    taken = [list(range(n))[part] for part in slices]
+    if n < size:
+        assert taken == [list(range(n))] * size  # too few to share
+        return
+    assert [item for part in taken for item in part] == list(range(n))
+    assert max(map(len, taken)) - min(map(len, taken)) <= 1
+
+
+def test_a_process_that_nobody_launched_is_alone():
+    assert join_world() == ONE and ONE.leads
+    values = torch.ones(3, requires_grad=True)
+    assert ONE.gather(values, 3) is values
+    assert ONE.agree(lambda: 5) == 5
+    model = torch.nn.Linear(1, 1)
+    assert ONE.parallel(model) is model
+
+
+# --- training ------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", distributed_run.COMPARED)
+@pytest.mark.parametrize("n_processes", [2, 3])
+def test_every_loss_is_that_of_one_process(runs, n_processes, loss):
+    one, several = (
+        json.loads((runs[n] / loss / "losses.json").read_text()) for n in (1, n_processes)
+    )
+    n_steps = 24 // 5 if loss != "bce_conf" else len(one) // 2 - 1
+    assert len(several) == len(one) == 2 * (n_steps + 1)  # one batch of validation an epoch
+    assert several == pytest.approx(one, rel=0, abs=1e-5)
+    history = [pd.read_csv(runs[n] / loss / "history.csv") for n in (1, n_processes)]
+    pd.testing.assert_frame_equal(*history, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        weights(runs[n_processes] / loss), weights(runs[1] / loss), rtol=0, atol=1e-5
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_processes", [2, 3])
+def test_but_for_rounding_weights_are_those_of_one_process(runs, n_processes):
+    """In float64, with dropout and a drawn choice of clips: also drawn for the whole batch."""
+    one, several = weights(runs[1] / "float64"), weights(runs[n_processes] / "float64")
+    assert any(value.dtype == torch.float64 for value in one.values())
+    torch.testing.assert_close(several, one, rtol=0, atol=1e-12)
+
+
+@pytest.mark.slow
+def test_a_killed_process_changes_no_bit(runs):
+    attempts = [json.loads((runs[3] / f"world-{rank}-3.json").read_text()) for rank in range(3)]
+    assert [each["attempt"] for each in attempts] == [2, 2, 2]  # killed while training and scoring
+    whole, killed = weights(runs[3] / "condi_sr"), weights(runs[3] / "killed")
+    torch.testing.assert_close(killed, whole, rtol=0, atol=0)
+    left = sorted(path.name for path in (runs[3] / "killed").iterdir())
+    assert left == ["history.csv", "weights.safetensors"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_processes", [2, 3])
+def test_one_process_goes_on_where_several_stopped(runs, n_processes):
+    folder = runs[n_processes] / "stopped"
+    assert (folder / "checkpoint.safetensors").exists()
+    data = training_data(cached_clips(runs[n_processes] / "clips"))
+    objective = build_objective("condi_sr")
+    train(network("condi_sr"), objective, data, distributed_run.SETTINGS, folder, "cpu")
+    torch.testing.assert_close(weights(folder), weights(runs[1] / "condi_sr"), rtol=0, atol=1e-5)
+
+
+# --- scoring -------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_processes", [2, 3])
+def test_scores_are_those_of_one_process(runs, n_processes):
+    """10 videos, one a part, neither by 2 nor by 3 processes the same number of parts."""
+    folders = [runs[n] / "scores" for n in (1, n_processes)]
+    names = [sorted(path.name for path in folder.iterdir()) for folder in folders]
+    assert names[0] == names[1] == [f"part-{number:05d}.parquet" for number in range(10)]
+    one, several = map(read_clip_table, folders)
+    pd.testing.assert_frame_equal(several.clips, one.clips)  # no row lost, none doubled
+    torch.testing.assert_close(several.teacher_logits, one.teacher_logits, rtol=0, atol=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_processes", [2, 3])
+def test_no_part_is_scored_twice(runs, n_processes):
+    seen = [int(path.read_text()) for path in runs[n_processes].glob("seen-*.txt")]
+    lost = sum(seen) - 30  # of parts that were under way when a process was killed
+    assert lost == 0 if n_processes == 2 else 0 < lost <= 3 * 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_processes", [2, 3])
+def test_each_process_knows_its_share(runs, n_processes):
+    worlds = [
+        json.loads((runs[n_processes] / f"world-{rank}-{n_processes}.json").read_text())
+        for rank in range(n_processes)
+    ]
+    bounds = {2: [[0, 3], [3, 7]], 3: [[0, 2], [2, 4], [4, 7]]}
+    assert [world["part"] for world in worlds] == bounds[n_processes]
