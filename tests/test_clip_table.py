@@ -14,6 +14,7 @@ import torch
 from condi_lib.clip_table import (
     ClipTable,
     ClipTableError,
+    clip_table_parts,
     merge_student,
     read_clip_table,
     write_clip_table,
@@ -304,6 +305,46 @@ def test_an_error_in_a_part_names_that_file_and_its_own_row(tmp_path):
         read_clip_table(tmp_path)
     where = f"{tmp_path / 'part-1.parquet'}, row 4, field label: 9 must be"
     assert str(caught.value).startswith(where)
+
+
+@pytest.mark.parametrize("splits", [["test"], ["train"], ["test", "train"]])
+def test_reading_splits_is_reading_all_and_choosing(tmp_path, splits):
+    for number, counts in enumerate([(2, 3, 1), (4,), (1, 1, 2)]):  # the second has no test
+        clips = make_clips(counts)
+        clips["video_id"] = f"{number}/" + clips["video_id"]
+        logits = make_table(counts, seed=number)
+        table = ClipTable(clips, CLASSES, logits.teacher_logits, logits.student_logits)
+        write_clip_table(table, tmp_path / f"part-{number}.parquet")
+    whole = read_clip_table(tmp_path)
+    rows = np.flatnonzero(whole.clips["split"].isin(splits))
+    logits = whole.teacher_logits[rows], whole.student_logits[rows]
+    expected = ClipTable(whole.clips.iloc[rows].reset_index(drop=True), CLASSES, *logits)
+    assert_same(read_clip_table(tmp_path, splits), expected)
+
+
+def test_a_split_that_is_not_there_is_named(tmp_path):
+    write_clip_table(make_table(), tmp_path / "part-0.parquet")
+    for splits in (["train", "val"], ["val"]):
+        with pytest.raises(ClipTableError, match=r"field split: no clips of split \['val'\]"):
+            read_clip_table(tmp_path, splits)
+
+
+def test_an_error_in_a_split_names_the_row_of_its_file(tmp_path):
+    for number in (0, 1):
+        table = make_table((2, 3))  # train, then test
+        table.clips["video_id"] = f"{number}/" + table.clips["video_id"]
+        table.clips.loc[3, "label"] = 9 if number else 1
+        write_clip_table(table, tmp_path / f"part-{number}.parquet")
+    with pytest.raises(ClipTableError, match=r"part-1\.parquet, row 3, field label: 9 must be"):
+        read_clip_table(tmp_path, ["test"])
+
+
+def test_parts_one_by_one_are_the_table(tmp_path):
+    tables = [make_table((2, 3, 1)), make_table((4,), seed=1)]
+    for number, table in enumerate(tables):
+        write_clip_table(table, tmp_path / f"part-{number}.parquet")
+    for part, table in zip(clip_table_parts(tmp_path), tables, strict=True):
+        assert_same(part, table)
 
 
 def test_files_that_are_no_clip_table_are_named(tmp_path):

@@ -1,10 +1,14 @@
 """Clips as tensors: cached or decoded, here or in workers, always the same pixels."""
 
+import itertools
 import os
 import pickle
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from tiny_clips import CLASSES, write_videos
@@ -72,6 +76,34 @@ def test_batches_do_not_touch_the_global_generator(clips, cached):
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_the_list_of_batches_is_read_as_they_are_needed(clips, cached, workers):
+    for source in (clips, cached):
+        asked = []
+
+        def endless(asked=asked):
+            for number in itertools.count():
+                asked.append(number)
+                yield [number % 8]
+
+        with closing(source.batches(endless(), workers)) as batches:
+            for number in range(3):
+                assert torch.equal(next(batches)[0], clips[number])
+        assert len(asked) <= 3 + 2 * workers
+
+
+def test_a_batch_opens_each_file_once_and_its_jobs_hold_no_catalog(clips):
+    jobs = clips._jobs([7, 0, 0, 3, 2])
+    names = [Path(job.path).name for job in jobs]
+    assert names == ["0_bright.mp4", "1_dark.mp4", "3_dark.mp4"]
+    assert [job.n_frames for job in jobs] == [10, 3, 5]
+    assert [job.clip_indices for job in jobs] == [[0, 0, 2], [0], [1]]
+    assert [job.places for job in jobs] == [[1, 2, 4], [3], [0]]
+    assert torch.equal(
+        ClipDecoder(clips.grid, SIZE).__getitems__(jobs), by_hand(clips)[[7, 0, 0, 3, 2]]
+    )
+
+
 def test_cached_batches_are_copies(cached):
     batch = next(cached.batches([[0]]))
     batch.fill_(0)
@@ -87,6 +119,14 @@ def test_table_says_what_every_clip_is(clips):
     assert table["start_frame"].tolist() == [0, 4, 8, 0, 0, 4, 0, 4]
     assert table["label"].tolist() == [0, 0, 0, 1, 0, 0, 1, 1]
     assert table["split"].tolist() == ["train"] * 4 + ["val"] * 4
+
+
+def test_some_rows_of_the_table_and_the_same_as_arrays(clips):
+    table, rows = clips.table(), np.array([6, 0, 3])
+    pd.testing.assert_frame_equal(clips.table(rows), table.iloc[rows].reset_index(drop=True))
+    assert clips.labels.tolist() == table["label"].tolist()
+    assert clips.video_of(np.arange(8)).tolist() == [0, 0, 0, 1, 2, 2, 3, 3]
+    assert clips.n_clips.tolist() == [3, 1, 2, 2] and clips.first_clip.tolist() == [0, 3, 4, 6]
 
 
 def test_rows_of_splits(clips):

@@ -1,5 +1,7 @@
 """Clips to network input: values by hand, and augmentation that its generator decides."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -115,6 +117,18 @@ def test_generator_decides_and_the_global_one_is_left_alone():
     first, again, other = (prepare(numbered(), generator(seed)) for seed in (1, 1, 2))
     assert torch.equal(first, again) and not torch.equal(first, other)
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("n_parts", [1, 2, 3])
+def test_parts_of_a_batch_are_prepared_as_the_whole(n_parts):
+    clips = numbered(7)
+    prepare = Preprocess(3, shuffle_channels=True, brightness=0.2)
+    whole_rng, bounds = generator(), [7 * i // n_parts for i in range(n_parts + 1)]
+    whole = prepare(clips, whole_rng)
+    for first, last in pairwise(bounds):
+        part, rng = slice(first, last), generator()
+        assert torch.equal(prepare(clips[part], rng, part, 7), whole[part])
+        assert torch.equal(rng.get_state(), whole_rng.get_state())  # the loss draws on
 
 
 def test_frames_too_small_or_not_clips_are_refused():

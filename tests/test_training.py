@@ -24,6 +24,9 @@ from condi_lib.training import (
     save_weights,
     train,
 )
+from condi_lib.training.checkpoint import run_of_weights
+from condi_lib.training.loop import WEIGHTS
+from condi_lib.training.order import some_of_each
 
 CONSTANT = Schedule("constant")
 SETTINGS = TrainingSettings(epochs=2, batch_size=4, checkpoint_steps=1)
@@ -279,6 +282,57 @@ def test_down_sampling_shows_as_many_right_as_wrong(clips, tmp_path):
         assert inputs.teacher_correct.sum() == n_wrong
 
 
+def test_some_clips_of_each_video_and_others_every_epoch(clips, tmp_path):
+    data = replace(training_data(clips), val_rows=np.empty(0, np.int64))
+    rows = torch.arange(len(clips), dtype=torch.float32)
+    marked = replace(data, teacher_logits=torch.stack([rows, -rows], dim=1))
+    settings = replace(SETTINGS, epochs=40, batch_size=8, clips_per_video=2, lr=1e-6)
+    watched = Watched("st_ent")
+    train(network(), watched, marked, settings, tmp_path)
+    shown = [inputs.teacher_logits[:, 0].long() for inputs in watched.seen]
+    assert len(shown) == 40 * 2  # 8 videos, 2 clips of each, 8 in a batch
+    times = torch.zeros(len(clips), dtype=torch.long)
+    for epoch in range(40):
+        chosen = torch.cat(shown[2 * epoch : 2 * epoch + 2])
+        assert len(chosen.unique()) == 16
+        assert (chosen // 3).bincount(minlength=8).tolist() == [2] * 8  # videos have 3 clips
+        times[chosen] += 1
+    assert times[:24].min() >= 15 and times[:24].max() <= 38  # 40 * 2 / 3 = 27 expected
+
+
+def test_a_video_of_few_clips_shows_them_all():
+    video = np.repeat([0, 1, 2], [1, 5, 2])
+    chosen = some_of_each(video, 2, torch.Generator().manual_seed(0))
+    assert np.bincount(video[chosen]).tolist() == [1, 2, 2]
+    assert chosen.tolist() == sorted(chosen.tolist())
+    swapped = some_of_each(video[::-1].copy(), 2, torch.Generator().manual_seed(0))
+    assert np.bincount(video[::-1][swapped]).tolist() == [1, 2, 2]
+
+
+def test_balanced_clips_of_each_video_make_epochs_of_one_length(clips, tmp_path):
+    data = replace(training_data(clips), val_rows=np.empty(0, np.int64))
+    settings = replace(SETTINGS, epochs=6, batch_size=2, clips_per_video=2)
+    watched = Watched("bce_conf")
+    train(network("bce_conf"), watched, data, settings, tmp_path)
+    assert len(watched.seen) % 6 == 0
+    assert len(pd.read_csv(tmp_path / "history.csv")) == 6
+
+
+def test_teacher_logits_may_be_a_mapped_file(clips, tmp_path):
+    data = training_data(clips)
+    np.save(tmp_path / "logits.npy", data.teacher_logits.numpy())
+    mapped = torch.from_numpy(np.load(tmp_path / "logits.npy", mmap_mode="c"))
+    folders = [tmp_path / name for name in ("held", "mapped")]
+    models = []
+    for folder, logits in zip(folders, (data.teacher_logits, mapped), strict=True):
+        folder.mkdir()
+        with_logits = replace(data, teacher_logits=logits)
+        objective = build_objective("bce_conf")
+        models.append(train(network("bce_conf"), objective, with_logits, SETTINGS, folder))
+    assert_same_weights(*models)
+    assert run_of_weights(folders[0] / WEIGHTS) == run_of_weights(folders[1] / WEIGHTS)
+
+
 # --- errors --------------------------------------------------------------------------------------
 
 
@@ -370,6 +424,7 @@ def test_what_does_not_fit_is_refused(clips, tmp_path):
 @pytest.mark.parametrize(
     ("field", "value"),
     [("epochs", -1), ("batch_size", 0), ("lr", 0.0), ("lr", math.nan), ("confidence_lr", -1.0),
+     ("clips_per_video", 0),
      ("momentum", 1.0), ("weight_decay", -0.1), ("clip_norm", -1.0), ("checkpoint_steps", -1)],
 )  # fmt: skip
 def test_settings_refuse_bad_fields(field, value):
