@@ -4,32 +4,43 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import distributed_run
 import pandas as pd
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
+from test_chapters import write_notebook
 from tiny_clips import cached_clips, network, training_data
+from tiny_study import ensure_and_die, process, tiny, write_params
 
 from condi_lib.clip_table import read_clip_table
 from condi_lib.distributed import World, join_world
 from condi_lib.losses import build_objective
+from condi_lib.study import orchestrate
 from condi_lib.training import train
 
 ONE = World()
 
 
-def torchrun(n_processes: int, *arguments: str | Path, restarts: int = 0) -> None:
-    """Launch processes as a user would, each with one thread."""
+# Each process with one thread; without the second, half of all restarts hang (pytorch 135712).
+SETTINGS = {"OMP_NUM_THREADS": "1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+
+
+def torchrun_command(n_processes: int, restarts: int = 0) -> list[str]:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc-per-node", str(n_processes), "--max-restarts", str(restarts)]
-    settings = {"OMP_NUM_THREADS": "1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+    return [*command, "--nproc-per-node", str(n_processes), "--max-restarts", str(restarts)]
+
+
+def torchrun(n_processes: int, *arguments: str | Path, restarts: int = 0) -> None:
+    """Launch processes as a user would."""
     done = subprocess.run(
-        [*command, *map(str, arguments)],
-        env=os.environ | settings,
-        timeout=300,
+        [*torchrun_command(n_processes, restarts), *map(str, arguments)],
+        env=os.environ | SETTINGS,
+        timeout=500,
         capture_output=True,
         text=True,
     )
@@ -162,3 +173,61 @@ def test_each_process_knows_its_share(runs, n_processes):
     ]
     bounds = {2: [[0, 3], [3, 7]], 3: [[0, 2], [2, 4], [4, 7]]}
     assert [world["part"] for world in worlds] == bounds[n_processes]
+
+
+# --- a job ---------------------------------------------------------------------------------------
+
+
+def kill_rank(launcher: psutil.Popen, rank: int) -> None:
+    """Kill one of torchrun's processes, as the system does when memory is short."""
+    for child in launcher.children():
+        if child.environ().get("RANK") == str(rank):
+            child.kill()
+            child.wait(30)
+
+
+def appears(root: Path, pattern: str, launcher: psutil.Popen) -> None:
+    deadline = time.monotonic() + 400
+    while not list(root.glob(pattern)):
+        assert launcher.poll() is None and time.monotonic() < deadline, f"no {pattern}"
+        time.sleep(0.005)
+
+
+@pytest.mark.slow
+def test_a_job_is_finished_though_its_leader_is_killed(tmp_path):
+    """Its data set, its teacher and its student: ``torchrun -m condi_lib job``."""
+    folders = {name: tmp_path / name for name in ("one", "two")}
+    params = {name: write_params(folder, tiny()) for name, folder in folders.items()}
+    alone = process(ensure_and_die, tiny(), folders["one"], "", 0, False)
+    command = [*torchrun_command(2, restarts=3), "-m", "condi_lib", "job"]
+    with (tmp_path / "log").open("w") as log:
+        launcher = psutil.Popen(
+            [*command, str(params["two"]), "condi_sr-seed0", "--workers", "1"],
+            env=os.environ | SETTINGS | {"CONDI_ROOT": str(folders["two"])},
+            stdout=log,
+            stderr=log,
+        )
+        appears(folders["two"] / "data" / "runs", "teacher-*/checkpoint.safetensors", launcher)
+        kill_rank(launcher, 0)  # which leads, and holds the run's lock
+        assert launcher.wait(400) == 0, (tmp_path / "log").read_text()[-3000:]
+    alone.join()
+    for kind in ("dataset", "teacher", "student"):
+        one, two = (next((f / "data" / "runs").glob(f"{kind}-*")) for f in folders.values())
+        assert one.name == two.name
+        done = [json.loads((folder / "done.json").read_text()) for folder in (one, two)]
+        assert list(done[0]["files"]) == list(done[1]["files"])  # as many parts, nothing left over
+        assert [each["processes"] for each in done] == [1, 2]
+        if kind != "dataset":
+            tables = [read_clip_table(folder / "scores") for folder in (one, two)]
+            rows = [table.clips.drop(columns="confidence", errors="ignore") for table in tables]
+            pd.testing.assert_frame_equal(*rows)
+            logits = [getattr(table, f"{kind}_logits") for table in tables]
+            torch.testing.assert_close(*logits, rtol=0, atol=0.05)  # they spread over some units
+
+
+def test_a_notebook_is_no_job_for_several_processes(monkeypatch, root):
+    write_params(root, tiny())
+    write_notebook(root / "notebooks" / "00_first.ipynb", "print(study)")
+    monkeypatch.setattr(orchestrate, "join_world", lambda: World(1, 2))
+    with pytest.raises(orchestrate.StudyError, match="00_first is a notebook, which one process"):
+        orchestrate.run_job("tiny", "00_first")

@@ -14,9 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from condi_lib.videos.clips import ClipGrid
-from condi_lib.videos.decode import VideoError, VideoReader
-
-Size = tuple[int, int]
+from condi_lib.videos.decode import Size, VideoError, VideoReader
 
 
 class DecodeJob(NamedTuple):
