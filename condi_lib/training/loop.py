@@ -82,10 +82,7 @@ def train(
             checkpoint.
         ValueError: If the data and the objective do not fit, or ``folder`` holds another run.
     """
-    if objective.needs_teacher and data.teacher_logits is None:
-        raise ValueError(f"loss {objective.name!r} needs teacher logits: score the clips first")
-    if settings.epochs == 0:
-        raise ValueError("epochs is 0: there is nothing to train")
+    _refuse_what_cannot_train(objective, data, settings)
     world, weights = join_world(), folder / WEIGHTS
     digest = world.agree(lambda: fingerprint(model, objective, data, settings))
     if world.agree(weights.exists):
@@ -106,6 +103,15 @@ def train(
     _clear(folder)
     world.wait()
     return model.eval()
+
+
+def _refuse_what_cannot_train(
+    objective: Objective, data: TrainingData, settings: TrainingSettings
+) -> None:
+    if objective.needs_teacher and data.teacher_logits is None:
+        raise ValueError(f"loss {objective.name!r} needs teacher logits: score the clips first")
+    if settings.epochs == 0:
+        raise ValueError("epochs is 0: there is nothing to train")
 
 
 def _cuda_indices(device: torch.device) -> list[int]:
