@@ -92,6 +92,12 @@ class World:
         if self.size > 1:
             dist.barrier(group=self.patient)
 
+    def leave(self) -> None:
+        """End the process group, when all work is done and this process is to end."""
+        if self.size > 1:
+            self.wait()
+            dist.destroy_process_group()
+
     def parallel(self, model: nn.Module) -> nn.Module:
         """The model as it is called in training, so that gradients are means over processes.
 

@@ -53,6 +53,7 @@ def run_job(source: str, name: str, workers: int = 2) -> None:
     if world.leads:
         job.stamp.parent.mkdir(parents=True, exist_ok=True)
         job.stamp.touch()
+    world.leave()
 
 
 def run_study(
