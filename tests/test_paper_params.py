@@ -73,6 +73,7 @@ def test_settings_are_the_paper_s(project, name):
     training = study.student.training
     assert training.epochs == (60 if from_scratch else 50)
     assert training.lr == training.confidence_lr == (0.1 if from_scratch else 0.01)
+    assert training.clips_per_video == 1
     backbone, head = rates(training, training.epochs)
     if name.endswith("_thesis"):  # / 10 every 15 epochs; / 10 every epoch
         expected = [training.lr / 10 ** (e // 15) for e in range(training.epochs)]
