@@ -15,7 +15,7 @@ from video_files import mux_video, numbered_frames
 
 from condi_lib.videos.catalog import Catalog, VideoRecord
 from condi_lib.videos.clips import ClipGrid
-from condi_lib.videos.decode import VideoReader, read_frames
+from condi_lib.videos.decode import VideoReader, read_frames, write_video
 from condi_lib.videos.loader import ClipSet, cache_clips
 
 HEIGHT, WIDTH = 48, 80
@@ -113,3 +113,19 @@ def test_clips_and_their_cache_are_cut_as_they_say(ramp, tmp_path):
     for one, other in itertools.permutations(sets):
         with pytest.raises(ValueError, match="holds clips of other videos"):
             ClipSet(catalog, ClipGrid(2), (24, 24), np.array([3]), tmp_path / one, other)
+
+
+def test_a_clip_of_a_file_without_a_table_of_frames_is_not_decoded_twice(tmp_path, monkeypatch):
+    """The packets of an avi file do not tell its frames: counting them would decode all of it."""
+    path = write_video(tmp_path / "a.avi", numbered_frames(12), codec="mpeg4")
+    catalog = Catalog(tmp_path, ("a",), (VideoRecord(path.name, path, 0),))
+    clips = ClipSet(catalog, ClipGrid(4), (24, 24), np.array([12]), resize="cover")
+    counted = []
+    monkeypatch.setattr("condi_lib.videos.decode.probe", counted.append)
+    batch = next(clips.batches([[1]])).numpy()
+    assert counted == []
+    assert (batch[0] == read_frames(path, size_px=(24, 24), resize="cover")[4:8]).all()
+    monkeypatch.undo()
+    longer = ClipSet(catalog, ClipGrid(4), (24, 24), np.array([16]))
+    with pytest.raises(IndexError, match=r"a\.avi: frame 12 asked for; it has 12 frames"):
+        next(longer.batches([[3]]))

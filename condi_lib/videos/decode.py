@@ -214,6 +214,11 @@ class VideoReader:
             self._info = probe(self.path)
         return self._info
 
+    @property
+    def counted_frames(self) -> int | None:
+        """How many frames the file holds, where that is known without decoding all of it."""
+        return None if self._info is None else self._info.n_frames
+
     def read(self, indices: Sequence[int] | NDArray[np.integer]) -> NDArray[np.uint8]:
         """Decode the frames with these numbers, in this order; repeats are decoded once.
 
