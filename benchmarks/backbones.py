@@ -221,6 +221,9 @@ def prepare(
             outputs(modes[label], clips, len(clips))  # compiles and warms up
         except StepSkipped as reason:
             skipped[label] = f"skipped: {reason}"
+        except Exception as error:  # a compiler's: the other modes are still worth measuring
+            modes.pop(label, None)
+            skipped[label] = f"failed: {type(error).__name__}: {str(error).splitlines()[0]}"
     return modes, skipped
 
 
