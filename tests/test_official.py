@@ -277,8 +277,6 @@ KINETICS_FAULTS = {
     "no time": (",1,11,", ",1,?,", r"line 2: time_start and time_end must be seconds"),
     "no label": ("hugging (not baby)", "", r"line 2: needs a label"),
     "another split": (",11,train", ",11,test", r"line 2: belongs to split 'test'; take the file"),
-    "a video twice": (",".join(map(str, SECOND[1:])), ",".join(map(str, FIRST[1:])),
-                      r"line 3: .*\.mp4 is listed in .*train\.csv, line 2 already"),
     "a column": ("youtube_id", "youtube-id", r"line 1: no column 'youtube_id'"),
 }  # fmt: skip
 
@@ -288,6 +286,25 @@ def test_kinetics_lists_that_contradict_are_refused(tmp_path, old, new, message)
     source = miniatures.kinetics(tmp_path, videos=False)
     edit(tmp_path / "annotations" / "train.csv", old, new)
     with pytest.raises(CatalogError, match=message):
+        read(source)
+
+
+def test_a_line_that_a_kinetics_list_repeats_adds_nothing(tmp_path):
+    source = miniatures.kinetics(tmp_path, videos=False)
+    expected = read(source).records
+    path = tmp_path / "annotations" / "train.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines, lines[1]]))
+    assert read(source).records == expected
+
+
+def test_a_kinetics_video_of_two_classes_is_refused(tmp_path):
+    source = miniatures.kinetics(tmp_path, videos=False)
+    path = tmp_path / "annotations" / "train.csv"
+    part = [str(field) for field in FIRST[1:]]
+    path.write_text(path.read_text() + ",".join(["zumba", *part, "train"]) + "\n")
+    (Path(source["root"]) / f"{part[0]}_{int(part[1]):06d}_{int(part[2]):06d}.mp4").touch()
+    with pytest.raises(CatalogError, match=r"\.mp4 is listed in .*train\.csv, line 2 already"):
         read(source)
 
 

@@ -93,6 +93,15 @@ def test_another_way_of_looking_begins_anew(catalog, tmp_path, monkeypatch):
     assert len(seen) == N_VIDEOS
 
 
+def test_another_decoder_looks_anew(catalog, tmp_path, monkeypatch):
+    journal = tmp_path / "scan.jsonl"
+    survey(catalog, journal=journal)
+    seen = count_looks(monkeypatch)
+    monkeypatch.setattr("av.__version__", "0.0")
+    survey(catalog, journal=journal)
+    assert len(seen) == N_VIDEOS
+
+
 @pytest.mark.parametrize("cut", [1, 7, 40])
 def test_a_line_cut_off_by_a_kill_is_written_anew(catalog, tmp_path, monkeypatch, cut):
     journal = tmp_path / "scan.jsonl"

@@ -79,6 +79,18 @@ def test_other_classes_make_both_heads_new(classes, student_file):
     assert not torch.equal(model.confidence_head.weight, student_file.confidence_head.weight)
 
 
+def test_classes_in_an_unknown_order_make_both_heads_new_where_something_is_trained(root):
+    published = build_backbone("small_cnn3d", 3, seed=7, width=2)
+    torch.save(published.state_dict(), root / "w.pth")
+    model = build_network(student_of(**{"student.weights": "w.pth"}), CLASSES)
+    assert_equal(model.backbone, published, trunk_of(published))
+    assert not torch.equal(model.backbone.fc.weight, published.fc.weight)
+    with pytest.raises(ClassesDiffer, match="order its 3 classes stand is not known"):
+        build_network(
+            student_of(**{"student.weights": "w.pth", "student.training": {"epochs": 0}}), CLASSES
+        )
+
+
 def test_a_loss_without_confidence_takes_the_backbone_alone(student_file):
     study = read_study(tiny(**{"student.weights": "w.safetensors", "losses": {"st_ent": {}}}))
     model = build_network(study.student_of("st_ent", 0), CLASSES)

@@ -26,6 +26,7 @@ from condi_lib.training import (
 )
 from condi_lib.training.checkpoint import run_of_weights
 from condi_lib.training.loop import WEIGHTS
+from condi_lib.training.optimizer import branch_optimizer
 from condi_lib.training.order import some_of_each
 
 CONSTANT = Schedule("constant")
@@ -153,6 +154,17 @@ def test_one_step_is_sgd_by_hand(clips, tmp_path, clip_norm):
         lr = 0.3 if name.startswith("confidence_head") else 0.1
         expected = sgd_step(parameter.detach(), factor * parameter.grad, lr, 0.01, 0.8)
         torch.testing.assert_close(after[name].detach(), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_dampened_momentum_in_closed_form():
+    model = torch.nn.Linear(1, 1, bias=False)
+    settings = TrainingSettings(lr=0.1, momentum=0.9, dampening=0.9, weight_decay=0)
+    optimizer, before = branch_optimizer(model, settings), model.weight.item()
+    for _ in range(2):
+        model.weight.grad = torch.ones(1, 1)
+        optimizer.step()
+    # PyTorch leaves the first gradient whole: velocities 1 and .9 * 1 + (1 - .9) * 1, no Nesterov.
+    assert model.weight.item() == pytest.approx(before - 0.1 * (1 + 1))
 
 
 # --- schedules -----------------------------------------------------------------------------------
@@ -424,8 +436,8 @@ def test_what_does_not_fit_is_refused(clips, tmp_path):
 @pytest.mark.parametrize(
     ("field", "value"),
     [("epochs", -1), ("batch_size", 0), ("lr", 0.0), ("lr", math.nan), ("confidence_lr", -1.0),
-     ("clips_per_video", 0),
-     ("momentum", 1.0), ("weight_decay", -0.1), ("clip_norm", -1.0), ("checkpoint_steps", -1)],
+     ("clips_per_video", 0), ("momentum", 1.0), ("dampening", 1.0),
+     ("weight_decay", -0.1), ("clip_norm", -1.0), ("checkpoint_steps", -1)],
 )  # fmt: skip
 def test_settings_refuse_bad_fields(field, value):
     with pytest.raises(ValueError, match=f"{field} must be .*, got {value}"):

@@ -543,7 +543,7 @@ def test_other_classes_unknown_orders_and_wrong_lists_are_told(state, tmp_path):
     with pytest.raises(ClassesDiffer, match=r"w\.pth: has 3 classes, the data set 2; .* replaced"):
         load_weights(path).outputs_of(["a", "b"])
     with pytest.raises(
-        ValueError, match=r"its 3 classes stand is not known, .* silent error; write"
+        ClassesDiffer, match=r"its 3 classes stand is not known, .* silent error; write"
     ):
         load_weights(path).build(["a", "b", "c"])
     named = load_weights(path, classes=["a", "b", "c"])

@@ -19,8 +19,9 @@ def build_network(spec: TeacherSpec | StudentSpec, classes: Sequence[str]) -> nn
     """Build a run's network as it is before training.
 
     Weights keep their heads where their classes are the data set's, with the outputs put in its
-    order; where they are others, both heads are new and to be trained. A confidence head says
-    whether a teacher is right about these very classes, so it goes where the class head goes.
+    order; where they are others, or not known, both heads are new and to be trained. A confidence
+    head says whether a teacher is right about these very classes, so it goes where the class head
+    goes.
 
     Args:
         spec: The run.

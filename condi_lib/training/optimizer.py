@@ -29,6 +29,7 @@ def branch_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.opti
         groups,
         lr=settings.lr,
         momentum=settings.momentum,
-        nesterov=settings.momentum > 0,
+        dampening=settings.dampening,
+        nesterov=settings.momentum > 0 and not settings.dampening,
         weight_decay=settings.weight_decay,
     )

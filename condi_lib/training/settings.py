@@ -21,7 +21,7 @@ ROWS_AT_ONCE = 4096  # of the teacher's logits, which may be larger than memory
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How to train: stochastic gradient descent with Nesterov momentum.
+    """How to train: stochastic gradient descent with momentum, Nesterov's unless it is dampened.
 
     Attributes:
         epochs: Passes over the training clips; 0 where weights are used as they are.
@@ -32,6 +32,8 @@ class TrainingSettings:
         schedule: Of backbone and class head.
         confidence_schedule: Of the confidence head; None: the same.
         momentum: Of SGD; without any (0) it is plain SGD.
+        dampening: Of momentum: .9 takes a tenth of the step at the same rate, as training code of
+            the paper's time did by default (Efficient-3DCNNs, 3D-ResNets-PyTorch).
         weight_decay: Of SGD.
         clip_norm: Largest L2 norm of all gradients together; 0 switches clipping off.
         checkpoint_steps: Also save within epochs, every so many steps; 0: at epoch ends only.
@@ -49,6 +51,7 @@ class TrainingSettings:
     schedule: Schedule = field(default_factory=Schedule)
     confidence_schedule: Schedule | None = None
     momentum: float = 0.9
+    dampening: float = 0.0
     weight_decay: float = 5e-4
     clip_norm: float = 2.0
     checkpoint_steps: int = 0
@@ -66,8 +69,9 @@ class TrainingSettings:
         for name in ("lr", "confidence_lr"):
             if (value := getattr(self, name)) is not None and not 0 < value < math.inf:
                 raise ValueError(f"{name} must be finite and > 0, got {value}")
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"momentum must be in [0, 1), got {self.momentum}")
+        for name in ("momentum", "dampening"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
 
 
 @dataclass(frozen=True, eq=False)

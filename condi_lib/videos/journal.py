@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import av
+
 from condi_lib.videos.container import UNREADABLE
 from condi_lib.videos.decode import VideoError, VideoInfo
 
@@ -42,12 +44,15 @@ class Journal:
         """Read the journal if there is one, and open it for more.
 
         Args:
-            path: The file; made if missing, and anew if its scan looked less closely.
+            path: The file; made if missing, and anew if its scan looked less closely or had
+                another version of the decoder.
             every_frame: Whether this scan decodes every frame.
         """
         self.path = path
         self._known: dict[str, list] = {}
-        header = json.dumps({"version": _VERSION, "every_frame": every_frame})
+        # Another decoder may read what this one cannot.
+        about = {"version": _VERSION, "decoder": av.__version__, "every_frame": every_frame}
+        header = json.dumps(about)
         length = self._read(header)
         self._file = path.open("r+" if length else "w", buffering=1, encoding="utf-8")
         self._file.truncate(length)

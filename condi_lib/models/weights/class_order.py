@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 
 class ClassesDiffer(ValueError):
-    """The weights' classes are not those of the data set."""
+    """The weights' classes are not those of the data set, or may not be: a head must be new."""
 
 
 def alphabetical(names: Sequence[str]) -> list[str]:
@@ -48,8 +48,8 @@ def output_of_each(
         advice: How to name the outputs' classes.
 
     Raises:
-        ClassesDiffer: If they are other classes; says which.
-        ValueError: If there are as many, but the order of the outputs is not known.
+        ClassesDiffer: If they are other classes (says which), or as many but in an order that is
+            not known.
     """
     if len(wanted) != n_outputs:
         raise ClassesDiffer(
@@ -57,7 +57,7 @@ def output_of_each(
             "replaced and trained"
         )
     if published is None and not is_alphabetical:
-        raise ValueError(
+        raise ClassesDiffer(
             f"{where}: in which order its {n_outputs} classes stand is not known, and a wrong "
             f"order is a silent error; {advice}"
         )

@@ -108,8 +108,7 @@ class PretrainedWeights:
             The network; with the outputs as published if neither is given.
 
         Raises:
-            ClassesDiffer: If ``classes`` are others than the weights'.
-            ValueError: If the order of the weights' classes is not known.
+            ClassesDiffer: If ``classes`` are others than the weights', or their order is not known.
         """
         n_outputs = num_classes or self.num_classes
         model = build_backbone(self.backbone, n_outputs, seed, **self.options)
@@ -127,8 +126,7 @@ class PretrainedWeights:
         """For each of a data set's classes the number of the output that means it.
 
         Raises:
-            ClassesDiffer: If the weights' classes are others.
-            ValueError: If the order of the weights' classes is not known.
+            ClassesDiffer: If the weights' classes are others, or their order is not known.
         """
         advice = f"write them into {classes_path(self.path)}, one a line, or give `classes`"
         known = (self.classes, self.recipe.alphabetical, self.num_classes)

@@ -16,7 +16,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from condi_lib.videos.catalog import VIDEO_SUFFIXES, Catalog
@@ -43,7 +43,7 @@ class _Segment:
     start_sec: int
     end_sec: int
     split: str
-    place: str
+    place: str = field(compare=False)
 
     @property
     def stem(self) -> str:
@@ -87,6 +87,7 @@ def read(root: Path, lists: Path, fold: int = 1) -> Catalog:
     segments: list[_Segment] = []
     for split, path in zip(_NAMES, list_files(lists), strict=True):
         segments += _read_segments(path, split, faults)
+    segments = list(dict.fromkeys(segments))  # a line that is repeated adds nothing
     classes = tuple(sorted({segment.label for segment in segments if segment.split == "train"}))
     label_of = {name: label for label, name in enumerate(classes)}
     files = _Files(root, segments)
