@@ -4,6 +4,7 @@ Each miniature is laid out below ``data/videos`` as data/README.md asks for, and
 committed file itself.
 """
 
+import re
 import shutil
 from pathlib import Path
 
@@ -33,13 +34,14 @@ def project(root):
     weights.mkdir(parents=True)
     for name in ("kinetics_resnext_101_RGB_16_best", "kinetics_shufflenetv2_2.0x_RGB_16_best"):
         (weights / f"{name}.pth").write_bytes(name.encode())
-    (weights / "r2p1d34_K_200ep.pth").write_bytes(b"r2p1d34_K_200ep")
+    for name in ("r2p1d34_K_200ep", "kinetics_mobilenetv2_1.0x_RGB_16_best"):
+        (weights / f"{name}.pth").write_bytes(name.encode())
     return root
 
 
 def lay_out(project, name, videos=True):
     """Write the miniature where the params file looks for it."""
-    data_set = name.removesuffix("_thesis")
+    data_set = re.sub("_(thesis|mobilenetv2|r2plus1d)$", "", name)
     folder = project / "data" / "videos" / data_set
     MINIATURES[data_set](folder, videos=videos)
     if data_set.startswith("kinetics"):  # its videos are below the folder itself
@@ -107,6 +109,24 @@ def test_what_differs_between_the_data_sets(project):
     assert [n for n, p in colours.items() if p.channel_order == "rgb"] == ["kinetics700"]
     assert colours["ucf101"].mean[0] * 255 == pytest.approx(114.7748, abs=1e-3)
     assert colours["ucf101"].std[0] * 255 == pytest.approx(1)
+
+
+@pytest.mark.parametrize("data_set", ["ucf101", "kinetics600", "something_something_v2"])
+def test_the_paper_s_other_networks_change_nothing_else(project, data_set):
+    names = [data_set, f"{data_set}_mobilenetv2"]
+    names += [] if data_set == "kinetics600" else [f"{data_set}_r2plus1d"]
+    lay_out(project, data_set, videos=False)
+    usual, *others = (read_study(name) for name in names)
+    for study in others:
+        assert study.student.training == usual.student.training
+        assert study.teacher.training == usual.teacher.training
+        assert study.dataset == usual.dataset and study.losses == usual.losses
+    assert others[0].student.backbone == "mobilenetv2_3d" and others[0].teacher == usual.teacher
+    for study in others[1:]:
+        assert study.teacher.backbone == "r2plus1d_34" and study.student == usual.student
+        teacher = study.teacher_of(0, study.fold_names[0])
+        assert teacher.preprocess.channel_order == "rgb"
+        assert teacher.preprocess.flip == usual.preprocess.flip
 
 
 SIZES = {
