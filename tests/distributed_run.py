@@ -60,7 +60,8 @@ class Deadly(nn.Module):
         if self.kill_after is not None and self.seen >= self.kill_after:
             os.kill(os.getpid(), signal.SIGKILL)
         self.seen += len(clips)
-        self.log.write_text(str(self.seen))
+        with self.log.open("a") as log:  # whoever is killed here leaves what it wrote before
+            log.write("." * len(clips))
         return self.model(clips)
 
 
