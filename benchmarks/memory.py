@@ -78,6 +78,14 @@ def anonymous_bytes(process: psutil.Process) -> int:
     return 1024 * int(found[1]) if found else 0
 
 
+def arguments(process: psutil.Process) -> list[str]:
+    """Return the command line of a process, empty if it has ended."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
 def peaks(root: Path, cache: bool, job: str) -> dict[str, int]:
     """Run a job and return the most memory of its processes, by what they do."""
     found: dict[str, int] = defaultdict(int)
@@ -90,6 +98,8 @@ def peaks(root: Path, cache: bool, job: str) -> dict[str, int]:
             name = f"{phase} ({job})"
             found[name] = max(found[name], anonymous_bytes(process))
             for child in process.children(recursive=True):
+                if command[-1] in arguments(child):  # a copy of its parent, not yet a worker
+                    continue
                 worker = f"{name}, worker"
                 found[worker] = max(found[worker], anonymous_bytes(child))
             time.sleep(0.02)

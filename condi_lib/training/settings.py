@@ -16,7 +16,7 @@ from condi_lib.training.schedule import Schedule
 from condi_lib.videos.loader import ClipSet
 from condi_lib.videos.preprocess import Preprocess
 
-ROWS_AT_ONCE = 4096  # of the teacher's logits, which may be larger than memory
+ROWS_AT_ONCE = 256  # of the teacher's logits, which may be larger than memory
 
 
 @dataclass(frozen=True)
@@ -126,9 +126,11 @@ class TrainingData:
 
     def _by_row(self, look: Callable[[Tensor, Tensor], Tensor], rows: NDArray[np.int64]) -> Tensor:
         """What ``look`` finds in the teacher's logits and the labels of some rows at a time."""
-        pieces = [rows[i : i + ROWS_AT_ONCE] for i in range(0, len(rows), ROWS_AT_ONCE)]
-        found = [look(self.teacher_logits[piece], self.labels[piece]) for piece in pieces]
-        return torch.cat(found) if found else torch.empty(0, dtype=torch.bool)
+        found = torch.empty(len(rows), dtype=torch.bool)
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            piece = slice(start, start + ROWS_AT_ONCE)
+            found[piece] = look(self.teacher_logits[rows[piece]], self.labels[rows[piece]])
+        return found
 
 
 def fingerprint(
