@@ -116,6 +116,17 @@ def test_finished_run_is_found_not_repeated(clips, tmp_path):
     assert_same_weights(first, again)
 
 
+def test_what_killed_saves_left_is_removed(clips, tmp_path):
+    for name in ("checkpoint.safetensors.123.part", ".tmpQZYD1u", ".tmp_mine", "notes.part"):
+        (tmp_path / name).touch()
+    settings = TrainingSettings(epochs=1, batch_size=4)
+    train(
+        network("condi_sr"), build_objective("condi_sr"), training_data(clips), settings, tmp_path
+    )
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {".tmp_mine", "notes.part", "history.csv", "weights.safetensors"}
+
+
 # --- one step ------------------------------------------------------------------------------------
 
 

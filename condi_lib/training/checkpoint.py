@@ -19,6 +19,9 @@ from torch.optim import Optimizer
 
 from condi_lib.models.weights import ABOUT
 
+# Files that a killed process leaves half-written: ours, and those that safetensors writes first.
+LEFTOVERS = ("*.safetensors.*.part", ".tmp" + 6 * "[0-9A-Za-z]")
+
 
 @dataclass
 class Checkpoint:

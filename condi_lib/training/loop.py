@@ -30,7 +30,13 @@ from condi_lib.distributed import join_world, pick_device
 from condi_lib.losses import LossInputs, Objective
 from condi_lib.losses.terms import at_least_float32
 from condi_lib.models.student import StudentOutput
-from condi_lib.training.checkpoint import Checkpoint, restore_weights, run_of_weights, save_weights
+from condi_lib.training.checkpoint import (
+    LEFTOVERS,
+    Checkpoint,
+    restore_weights,
+    run_of_weights,
+    save_weights,
+)
 from condi_lib.training.global_layers import global_layers
 from condi_lib.training.optimizer import branch_optimizer
 from condi_lib.training.order import ClipOrder, seeded
@@ -138,8 +144,9 @@ def _clear(folder: Path) -> None:
     if not join_world().leads:
         return
     (folder / CHECKPOINT).unlink(missing_ok=True)
-    for part in folder.glob("*.safetensors.*.part"):
-        part.unlink()
+    for pattern in LEFTOVERS:
+        for part in folder.glob(pattern):
+            part.unlink()
 
 
 class _Run:
