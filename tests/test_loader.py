@@ -77,6 +77,19 @@ def test_batches_do_not_touch_the_global_generator(clips, cached):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
+def test_a_file_that_broke_after_the_scan_is_named(tmp_path, workers):
+    catalog, n_frames = write_videos(tmp_path, [8, 8], size_px=24)
+    clips = ClipSet(catalog, ClipGrid(4), SIZE, n_frames)
+    broken = catalog.records[1].path
+    broken.write_bytes(broken.read_bytes()[:300])
+    with closing(clips.batches([[0], [1, 2]], workers)) as batches:
+        assert next(batches).shape == (1, 4, *SIZE, 3)
+        with pytest.raises(VideoError, match="is truncated") as caught:
+            next(batches)
+    assert caught.value.path == broken
+
+
+@pytest.mark.parametrize("workers", [0, 1])
 def test_the_list_of_batches_is_read_as_they_are_needed(clips, cached, workers):
     for source in (clips, cached):
         asked = []
@@ -99,9 +112,7 @@ def test_a_batch_opens_each_file_once_and_its_jobs_hold_no_catalog(clips):
     assert [job.n_frames for job in jobs] == [10, 3, 5]
     assert [job.clip_indices for job in jobs] == [[0, 0, 2], [0], [1]]
     assert [job.places for job in jobs] == [[1, 2, 4], [3], [0]]
-    assert torch.equal(
-        ClipDecoder(clips.grid, SIZE).__getitems__(jobs), by_hand(clips)[[7, 0, 0, 3, 2]]
-    )
+    assert torch.equal(ClipDecoder(clips.grid, SIZE).decode(jobs), by_hand(clips)[[7, 0, 0, 3, 2]])
 
 
 def test_cached_batches_are_copies(cached):
@@ -184,14 +195,14 @@ def test_interrupted_cache_leaves_nothing(clips, tmp_path, monkeypatch):
     path = tmp_path / "clips.npy"
     killed = tmp_path / "clips.npy.123.part"  # of a process that had no time to tidy up
     killed.touch()
-    decode = ClipDecoder._decode
+    decode = ClipDecoder._clips
 
     def stop(self, job):
         if job.path.endswith("2_bright.mp4"):
             raise KeyboardInterrupt
         return decode(self, job)
 
-    monkeypatch.setattr(ClipDecoder, "_decode", stop)
+    monkeypatch.setattr(ClipDecoder, "_clips", stop)
     with pytest.raises(KeyboardInterrupt):
         cache_clips(clips, path)
     assert os.listdir(tmp_path) == []  # noqa: PTH208

@@ -34,8 +34,8 @@ class DecodeJob(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ClipDecoder(Dataset):
-    """Decodes jobs: all that a worker process is told once.
+class ClipDecoder:
+    """Decodes jobs.
 
     Attributes:
         grid: How a video is cut into clips.
@@ -47,7 +47,7 @@ class ClipDecoder(Dataset):
     size_px: Size
     resize: str = "stretch"
 
-    def __getitems__(self, jobs: Sequence[DecodeJob]) -> Tensor:
+    def decode(self, jobs: Sequence[DecodeJob]) -> Tensor:
         """One batch, uint8 ``[B, T, H, W, 3]``.
 
         Raises:
@@ -58,10 +58,10 @@ class ClipDecoder(Dataset):
             (n_clips, self.grid.sampled_frames, *self.size_px, 3), dtype=torch.uint8
         )
         for job in jobs:
-            batch[job.places] = self._decode(job)
+            batch[job.places] = self._clips(job)
         return batch
 
-    def _decode(self, job: DecodeJob) -> Tensor:
+    def _clips(self, job: DecodeJob) -> Tensor:
         wanted = [self.grid.frame_indices(job.n_frames, index) for index in job.clip_indices]
         with VideoReader(job.path, size_px=self.size_px, resize=self.resize) as reader:
             # Of avi files only decoding tells; then a frame that is gone is an error of `read`.
@@ -73,6 +73,19 @@ class ClipDecoder(Dataset):
                 )
             frames = torch.from_numpy(reader.read(np.concatenate(wanted)))
         return frames.view(len(wanted), -1, *frames.shape[1:])
+
+
+@dataclass(frozen=True)
+class _InWorker(Dataset):
+    """What a worker process is told once. It hands errors back: raised, they lose their message."""
+
+    decoder: ClipDecoder
+
+    def __getitems__(self, jobs: Sequence[DecodeJob]) -> Tensor | VideoError:
+        try:
+            return self.decoder.decode(jobs)
+        except VideoError as error:
+            return error
 
 
 def decode_batches(
@@ -92,12 +105,15 @@ def decode_batches(
 
     Yields:
         uint8 ``[B, T, H, W, 3]``.
+
+    Raises:
+        VideoError: As ``ClipDecoder.decode``, wherever it decodes.
     """
     if not workers:
-        yield from map(decoder.__getitems__, batches)
+        yield from map(decoder.decode, batches)
         return
-    yield from DataLoader(
-        decoder,
+    decoded = DataLoader(
+        _InWorker(decoder),
         batch_sampler=batches,
         num_workers=workers,
         collate_fn=_as_it_is,
@@ -107,7 +123,11 @@ def decode_batches(
         multiprocessing_context="spawn",
         generator=torch.Generator(),  # it seeds its workers, by default from the global one
     )
+    for batch in decoded:
+        if isinstance(batch, VideoError):
+            raise batch
+        yield batch
 
 
-def _as_it_is(batch: Tensor) -> Tensor:
+def _as_it_is(batch: Tensor | VideoError) -> Tensor | VideoError:
     return batch
