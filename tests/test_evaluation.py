@@ -12,17 +12,17 @@ import pandas as pd
 import pytest
 import torch
 
-from condi_lib import evaluation
 from condi_lib.clip_table import ClipTable
 from condi_lib.evaluation import (
-    VIDEOS_AT_ONCE,
     accuracy_rows,
     best_k,
     correct_by_draw,
     correct_over_k,
+    over_k,
     video_correct,
 )
-from condi_lib.sampling import SAMPLERS, Sampler, dense_weights, ranked_by, stack, top_k_weights
+from condi_lib.evaluation.over_k import VIDEOS_AT_ONCE
+from condi_lib.sampling import SAMPLERS, RankedBy, Sampler, dense_weights, stack, top_k_weights
 
 ALL = list(SAMPLERS)
 
@@ -214,7 +214,7 @@ def test_tables_views_and_any_number_of_threads_agree(n_videos):
 def test_the_chunk_changes_no_result_but_the_random_draws(monkeypatch):
     table = table_of(ragged(150))
     whole = correct_over_k(table, ALL, [1, 2, 9])
-    monkeypatch.setattr(evaluation, "VIDEOS_AT_ONCE", 7)
+    monkeypatch.setattr(over_k, "VIDEOS_AT_ONCE", 7)
     pieces = correct_over_k(table, ALL, [1, 2, 9])
     assert all(np.array_equal(whole[name], pieces[name]) for name in ALL if name != "random")
 
@@ -300,7 +300,7 @@ def test_a_new_sampler_is_one_function_and_one_line(monkeypatch):
     def lateness(view):
         return torch.arange(view.mask.shape[1]).expand(view.mask.shape).float()
 
-    monkeypatch.setitem(SAMPLERS, "last", Sampler("last", "last", "nothing", ranked_by(lateness)))
+    monkeypatch.setitem(SAMPLERS, "last", Sampler("last", "last", "nothing", RankedBy(lateness)))
 
     table = table_of(ragged(50))
     last_rows = table.first_rows[1:] - 1

@@ -14,6 +14,7 @@ import torch
 from condi_lib.clip_table import DenseView
 from condi_lib.sampling import (
     SAMPLERS,
+    RankedBy,
     Sampler,
     average,
     dense_weights,
@@ -22,7 +23,6 @@ from condi_lib.sampling import (
     equidistant_weights,
     random_weights,
     rank_clips,
-    ranked_by,
     stack,
     stacked_weights,
     top_k_weights,
@@ -462,7 +462,7 @@ def test_a_new_sampler_is_one_function_and_one_line():
     def longest_ago(view):
         return torch.arange(view.mask.shape[1]).expand(view.mask.shape).float()
 
-    last = Sampler("last", "last clips", "nothing", ranked_by(longest_ago))
+    last = Sampler("last", "last clips", "nothing", RankedBy(longest_ago))
 
     weights = weigh(last, random_case(), [2])[:, 0]
     kept = [row.nonzero().flatten().tolist() for row in weights]

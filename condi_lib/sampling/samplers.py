@@ -49,13 +49,17 @@ class Sampler:
     is_random: bool = False
 
 
-def ranked_by(score: Callable[[DenseView], Tensor]) -> Callable[..., Tensor]:
-    """Return the ``weights`` of a sampler that keeps the clips of highest ``score(view)``."""
+@dataclass(frozen=True)
+class RankedBy:
+    """The ``weights`` of a sampler that keeps the clips of highest ``score(view) [V, N]``."""
 
-    def weights(view: DenseView, k_clips: Sequence[int], generator: torch.Generator) -> Tensor:
-        return top_k_weights(score(view), view.mask, k_clips)
+    score: Callable[[DenseView], Tensor]
 
-    return weights
+    def __call__(
+        self, view: DenseView, k_clips: Sequence[int], generator: torch.Generator
+    ) -> Tensor:
+        """Return selection weights ``[V, K, N]``."""
+        return top_k_weights(self.score(view), view.mask, k_clips)
 
 
 def stack(first: Sampler, n_kept: int, second: Sampler) -> Sampler:
@@ -128,11 +132,11 @@ _ALL = (
     Sampler("random", "random", "nothing", _random, is_random=True),
     Sampler("equidistant", "equidistant", "nothing", _equidistant),
     Sampler("dense", "dense", "nothing", _dense),
-    Sampler("oracle", "oracle", "label", ranked_by(_oracle)),
-    Sampler("teacher_max_softmax", "teacher softmax", "teacher", ranked_by(_teacher_max_softmax)),
-    Sampler("teacher_negative_entropy", "teacher entropy", "teacher", ranked_by(_teacher_entropy)),
-    Sampler("student_negative_entropy", "student entropy", "student", ranked_by(_student_entropy)),
-    Sampler("student_max_logit", "SCSampler saliency", "student", ranked_by(_student_max_logit)),
-    Sampler("confidence", "confidence", "student", ranked_by(_confidence)),
+    Sampler("oracle", "oracle", "label", RankedBy(_oracle)),
+    Sampler("teacher_max_softmax", "teacher softmax", "teacher", RankedBy(_teacher_max_softmax)),
+    Sampler("teacher_negative_entropy", "teacher entropy", "teacher", RankedBy(_teacher_entropy)),
+    Sampler("student_negative_entropy", "student entropy", "student", RankedBy(_student_entropy)),
+    Sampler("student_max_logit", "SCSampler saliency", "student", RankedBy(_student_max_logit)),
+    Sampler("confidence", "confidence", "student", RankedBy(_confidence)),
 )
 SAMPLERS: Mapping[str, Sampler] = {sampler.name: sampler for sampler in _ALL}

@@ -114,6 +114,32 @@ def stacked_weights(
     return _weights_of_first(rank, mask, k_clips)
 
 
+def confidence_weights(confidence: Tensor | None, among: Tensor, power: float) -> Tensor:
+    """Return weights ``[V, N]`` proportional to ``confidence ** power``, summing to 1 in a video.
+
+    Confidences are divided by the video's highest first, so that no power underflows. Where all
+    are 0 they count alike.
+
+    Args:
+        confidence: In ``[0, 1]``, ``[V, N]``; with power 0 it is not read.
+        among: Clips that may have weight, bool ``[V, N]``; at least one in each video.
+        power: At least 0; 0 gives equal weights.
+
+    Raises:
+        ValueError: If there are no confidences, or one is NaN or not in ``[0, 1]``.
+    """
+    if power == 0:
+        return among / among.sum(dim=1, keepdim=True).double()
+    if confidence is None:
+        raise ValueError("weights by confidence need a student with a confidence head")
+    kept = confidence.double().masked_fill(~among, 0)
+    if not bool(((kept >= 0) & (kept <= 1)).all()):
+        raise ValueError("weights by confidence need confidences in [0, 1], and none that is NaN")
+    highest = kept.amax(dim=1, keepdim=True)
+    powers = torch.where(highest > 0, kept / highest, 1.0).pow(power) * among
+    return powers / powers.sum(dim=1, keepdim=True)
+
+
 def average(probs: Tensor, weights: Tensor) -> Tensor:
     """Return the video-level probabilities ``[V, K, C]`` of clip-level ``probs [V, N, C]``."""
     return weights.to(probs.dtype) @ probs

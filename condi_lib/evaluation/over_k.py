@@ -74,7 +74,7 @@ def correct_by_draw(
         probs = _teacher_probs(view)
         for sampler in chosen:
             for draw in range(n_draws[sampler.name]):
-                weights = _checked(sampler, view, k_clips, _generator(seed, draw, first))
+                weights = _checked(sampler, view, k_clips, random_generator(seed, draw, first))
                 correct[sampler.name][draw, first:last] = _correct(probs, weights, view)
 
     _in_threads(evaluate, range(0, source.n_videos, VIDEOS_AT_ONCE))
@@ -191,7 +191,8 @@ def _sampler(sampler: str | Sampler) -> Sampler:
     return sampler
 
 
-def _generator(seed: int, draw: int, first_video: int) -> torch.Generator:
+def random_generator(seed: int, draw: int, first_video: int) -> torch.Generator:
+    """Return the generator of one draw for the videos from ``first_video`` on."""
     words = np.random.SeedSequence([seed, draw, first_video]).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(words[0] >> 1))  # torch takes 63 bits
 

@@ -1,0 +1,25 @@
+"""What a way of choosing clips is worth, from clip tables alone: no network runs here.
+
+``over_k`` judges samplers at every number of clips, ``policies`` whole policies: how a video is
+shared between teacher and student, and when it is settled.
+"""
+
+from condi_lib.evaluation.over_k import (
+    accuracy_rows,
+    best_k,
+    correct_by_draw,
+    correct_over_k,
+    video_correct,
+)
+from condi_lib.evaluation.policies import Decisions, choose_adaptive, decide
+
+__all__ = [
+    "Decisions",
+    "accuracy_rows",
+    "best_k",
+    "choose_adaptive",
+    "correct_by_draw",
+    "correct_over_k",
+    "decide",
+    "video_correct",
+]
