@@ -96,7 +96,11 @@ def test_builds_torchvision_models():
     [
         ("resnet", {}, "no backbone is called 'resnet'; choose from .*small_resnet3d.*torchvision"),
         ("torchvision.vgg", {}, r"choose from .*torchvision\.r3d_18"),
-        ("small_cnn3d", {"depth": 3}, r"has no option \['depth'\]; it takes \['width'\]"),
+        (
+            "small_cnn3d",
+            {"depth": 3},
+            r"has no option \['depth'\]; it takes \['width', 'pool', 'every'\]",
+        ),
         ("torchvision.r3d_18", {"depth": 3}, "options {'depth': 3}: .*'depth'"),
         ("no.such.package:f", {}, "cannot be imported .*no.* on PYTHONPATH"),
         (":f", {}, "cannot be imported"),

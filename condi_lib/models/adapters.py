@@ -10,6 +10,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from condi_lib.models.shrunk import Shrink
+
 TORCHVISION_HEADS = {
     "r3d_18": "fc",
     "mc3_18": "fc",
@@ -62,12 +64,16 @@ class AdaptedClassifier(nn.Module):
         head: Name of its last layer within it, a linear one or a 1x1x1 convolution.
         clip_size: The clips that it takes; None: any.
         name: How errors call it.
+
+    Attributes:
+        front: What is done to clips before the network sees them; nothing, unless it is replaced.
     """
 
     def __init__(
         self, network: nn.Module, head: str, clip_size: ClipSize | None = None, name: str = ""
     ) -> None:
         super().__init__()
+        self.front = Shrink()
         self.network, self.head, self.clip_size = network, head, clip_size
         self.name = name or type(network).__name__
         layer = network.get_submodule(head)
@@ -85,6 +91,7 @@ class AdaptedClassifier(nn.Module):
         """
         if clips.ndim != 5 or clips.shape[1] != 3:
             raise ValueError(f"{self.name} takes clips [B, 3, T, H, W], got {list(clips.shape)}")
+        clips = self.front(clips)
         if self.clip_size is not None and not self.clip_size.fits(*clips.shape[2:]):
             frames, height, width = clips.shape[2:]
             raise ValueError(

@@ -14,6 +14,7 @@ from condi_lib.models.hugging_face import hugging_face_classifier
 from condi_lib.models.mobilenetv2 import mobilenetv2_3d, mobilenetv2_3d_small
 from condi_lib.models.r2plus1d import r2plus1d_34, r2plus1d_small
 from condi_lib.models.resnext3d import resnext3d_101, resnext3d_small
+from condi_lib.models.shrunk import SHRINKING, shrinking_of
 from condi_lib.models.shufflenetv2 import shufflenetv2_3d, shufflenetv2_3d_small
 from condi_lib.models.small import small_cnn3d, small_resnet3d
 
@@ -46,7 +47,9 @@ def build_backbone(name: str, num_classes: int, seed: int = 0, **options: Any) -
             ``package.module:function`` for your own function ``(num_classes, **options)``.
         num_classes: Outputs of the class head.
         seed: Decides the random weights; the global generator is left as it was.
-        **options: Passed on, such as ``width``.
+        **options: Passed on, such as ``width``. Every network but a function of your own also has
+            ``pool`` and ``every``, to see larger pixels and fewer frames of the clips that it is
+            given (:class:`.shrunk.Shrink`).
 
     Raises:
         ValueError: If the name or an option is unknown; lists what there is.
@@ -55,12 +58,16 @@ def build_backbone(name: str, num_classes: int, seed: int = 0, **options: Any) -
     if num_classes < 1:
         raise ValueError(f"num_classes must be at least 1, got {num_classes}")
     builder = check_backbone(name, options)
+    front, options = _parted(name, options)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
-            return builder(num_classes=num_classes, **options)
+            model = builder(num_classes=num_classes, **options)
         except TypeError as error:  # torchvision's builders pass any option on and fail inside
             raise ValueError(f"backbone {name!r} with options {options}: {error}") from error
+    if front:
+        model.front = shrinking_of(front)
+    return model
 
 
 def check_backbone(name: str, options: Mapping[str, Any]) -> Callable[..., nn.Module]:
@@ -68,10 +75,25 @@ def check_backbone(name: str, options: Mapping[str, Any]) -> Callable[..., nn.Mo
     builder = _builder(name)
     accepted = inspect.signature(builder).parameters
     takes_any = any(p.kind is p.VAR_KEYWORD for p in accepted.values())
+    front, options = _parted(name, options)
+    shrinking_of(front)
     if not takes_any and (unknown := set(options) - set(accepted)):
         known = sorted(set(accepted) - {"num_classes"})
+        if not _is_your_own(name):
+            known += SHRINKING
         raise ValueError(f"backbone {name!r} has no option {sorted(unknown)}; it takes {known}")
     return builder
+
+
+def _is_your_own(name: str) -> bool:
+    return ":" in name and not name.startswith("hugging_face:")
+
+
+def _parted(name: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Options of what is done to clips first, and those of the network's own builder."""
+    common = () if _is_your_own(name) else SHRINKING
+    front = {key: value for key, value in options.items() if key in common}
+    return front, {key: value for key, value in options.items() if key not in common}
 
 
 def _builder(name: str) -> Callable[..., nn.Module]:

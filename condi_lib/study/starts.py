@@ -1,13 +1,15 @@
 """Where a study's networks start from: random weights, or those of a file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from condi_lib import paths
 from condi_lib.models import ClassesDiffer, PretrainedWeights, Student, build_backbone, load_weights
+from condi_lib.models.shrunk import SHRINKING
 from condi_lib.models.weights import weights_digest
 from condi_lib.study.specs import NetworkSpec, StudentSpec, TeacherSpec
 from condi_lib.videos.preprocess import Preprocess
@@ -75,7 +77,31 @@ def _started(
         return weights.build(num_classes=len(classes), seed=spec.seed), {}
     if not spec.network.training.epochs:
         check_pixels(weights.path, weights.preprocess, spec.preprocess)
+        check_shrinking(weights.path, weights.own_options, weights.options)
     return model, weights.confidence_head
+
+
+def check_shrinking(path: str | Path, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
+    """Refuse to let weights that are used as they are see more or less of a clip than in training.
+
+    Args:
+        path: The weights, for messages.
+        theirs: The network's options as they were trained.
+        ours: Its options in the study.
+
+    Raises:
+        ValueError: If ``pool`` or ``every`` differ; says what to write.
+    """
+    trained, wanted = ({key: given.get(key, 1) for key in SHRINKING} for given in (theirs, ours))
+    if trained != wanted:
+        raise ValueError(
+            f"{path}: was trained on clips shrunk by {_told(trained)}, the study's network has "
+            f"{_told(wanted)}; with epochs 0 give it the options {{{_told(trained)}}}"
+        )
+
+
+def _told(shrinking: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}: {value}" for key, value in shrinking.items())
 
 
 def check_pixels(path: str | Path, theirs: Preprocess | None, ours: Preprocess) -> None:

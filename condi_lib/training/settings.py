@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from condi_lib.losses import Objective
+from condi_lib.models.shrunk import Shrink
 from condi_lib.training.schedule import Schedule
 from condi_lib.videos.loader import ClipSet
 from condi_lib.videos.preprocess import Preprocess
@@ -139,7 +140,7 @@ def fingerprint(
     """Hexadecimal digest of all that decides a run's weights: the same run, or another one?
 
     Args:
-        model: As it is before training: its weights count.
+        model: As it is before training: its weights count, and what it sees of a clip.
         objective: Its name and hyperparameters count.
         data: Which clips in which order, labels, teacher logits and preprocessing count; not the
             pixels.
@@ -150,6 +151,8 @@ def fingerprint(
         asdict(data.preprocess),
         [objective.name, objective.hyperparameters],
     ]
+    fronts = [module for module in model.modules() if isinstance(module, Shrink)]
+    described += [repr(front) for front in fronts if front.shrinks]
     digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
     for record in data.clips.catalog:
         digest.update(f"{record.video_id}\n".encode())

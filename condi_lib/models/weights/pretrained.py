@@ -31,6 +31,7 @@ class PretrainedWeights:
         source: Who made it, as far as it can be told.
         backbone: Name as in :func:`condi_lib.models.build_backbone`.
         options: Of the backbone, such as ``width``.
+        own_options: Those that the file tells of, where :func:`load_weights` was given others.
         tensors: Weights under our names.
         head: Names of those with one row per class.
         num_classes: Outputs of the class head.
@@ -43,6 +44,7 @@ class PretrainedWeights:
     source: str
     backbone: str
     options: dict[str, Any]
+    own_options: dict[str, Any]
     tensors: dict[str, Tensor]
     head: tuple[str, ...]
     num_classes: int
@@ -198,7 +200,7 @@ def load_weights(
     ours = matched(path, tensors, expected, found.published, looks, _advice(found, wanted))
     recipe = _in_order(path, found.recipe(num_classes, channel_order), channel_order)
     names = _class_names(path, classes, recipe.classes, num_classes)
-    about = (path, found.source, found.backbone, wanted)
+    about = (path, found.source, found.backbone, wanted, found.options)
     return PretrainedWeights(*about, ours, head, num_classes, names, recipe, confidence_head)
 
 
