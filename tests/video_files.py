@@ -157,3 +157,37 @@ def _mux_silence(container: av.container.OutputContainer, stream, audio_sec: flo
     frame.sample_rate, frame.pts = 16000, 0
     container.mux(stream.encode(frame))
     container.mux(stream.encode())
+
+
+def packets_of(path: Path) -> list[tuple[int, bytes, bool]]:
+    """Each packet of pictures: the byte where it lies, its content, whether it is a keyframe."""
+    content = path.read_bytes()
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+        return [
+            (content.index(bytes(packet), packet.pos), bytes(packet), packet.is_keyframe)
+            for packet in packets
+        ]
+
+
+def spoil(source: Path, path: Path, *packets: int) -> Path:
+    """Copy a file, with the second half of these packets, as they are stored, made all ones."""
+    content, places = bytearray(source.read_bytes()), packets_of(source)
+    for packet in packets:
+        start, data, _ = places[packet]
+        half = len(data) // 2
+        content[start + half : start + len(data)] = b"\xff" * (len(data) - half)
+    path.write_bytes(content)
+    return path
+
+
+def is_noticed(path: Path, n_frames: int) -> bool:
+    """Say whether the decoder by itself notices that a file is damaged; some bits mean little."""
+    n_intact = 0
+    with av.open(str(path)) as container:
+        try:
+            for frame in container.decode(video=0):
+                n_intact += not frame.is_corrupt
+        except av.error.FFmpegError:
+            return True
+    return n_intact < n_frames

@@ -29,11 +29,15 @@ class FrameTable:
         pts: The time of each frame, rising, in units of the stream's time base, ``[T]``.
         key_frames: The numbers of the frames that are keyframes, rising, ``[K]``; the first is 0.
         key_stamps: Where to send the demuxer for each of them, ``[K]``.
+        sure_at: The last frame on which each may depend, itself or a later one, rising, ``[T]``.
+            Frames are stored in the order in which they are decoded, so what is stored after
+            frame 8 and shown before it may have been predicted from it.
     """
 
     pts: NDArray[np.int64]
     key_frames: NDArray[np.int64]
     key_stamps: NDArray[np.int64]
+    sure_at: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.pts)
@@ -45,6 +49,16 @@ class FrameTable:
         order in which frames are *shown* decides from where a frame can be decoded exactly.
         """
         return int(np.searchsorted(self.key_frames, frame, side="right")) - 1
+
+    def lost_with(self, frame: int) -> range:
+        """Return the frames that cannot be trusted if this one is damaged.
+
+        They begin with the first that may depend on it, and end where decoding may start anew.
+        """
+        first = int(np.searchsorted(self.sure_at, frame))
+        after = int(np.searchsorted(self.key_frames, frame, side="right"))
+        end = int(self.key_frames[after]) if after < len(self.key_frames) else len(self)
+        return range(min(first, frame), end)
 
     def frame_at(self, pts: int | None) -> int | None:
         """Return the number of the frame with this time, None if there is none."""
@@ -62,27 +76,36 @@ def packets_are_frames(container: InputContainer, stream: VideoStream) -> bool:
     )
 
 
-def read_table(container: InputContainer, stream: VideoStream) -> FrameTable | None:
+def read_table(
+    container: InputContainer, stream: VideoStream, first_is_key: bool = False
+) -> FrameTable | None:
     """Read all packets and return the table, or None where packets do not tell the frames.
 
     Leaves the container at its end. A packet that an edit list hides is decoded, never shown.
+    Damage may hide that the first packet is a keyframe; ``first_is_key`` takes it for one.
     """
     packets = [packet for packet in container.demux(stream) if packet.size]
     shown = [packet for packet in packets if not packet.is_discard]
-    if not _tell_the_frames(packets, shown):
+    if not _tell_the_frames(packets, shown, first_is_key):
         return None
     pts = np.array(sorted(packet.pts for packet in shown), dtype=np.int64)
-    return FrameTable(pts, *_keys(packets, pts))
+    stored = np.searchsorted(pts, [packet.pts for packet in shown])  # frames as they are stored
+    sure_at = np.empty(len(pts), dtype=np.int64)
+    sure_at[stored] = np.maximum.accumulate(stored)
+    return FrameTable(pts, *_keys(packets, pts), np.maximum.accumulate(sure_at))
 
 
-def _tell_the_frames(packets: Sequence[Packet], shown: Sequence[Packet]) -> bool:
+def _tell_the_frames(
+    packets: Sequence[Packet], shown: Sequence[Packet], first_is_key: bool
+) -> bool:
     if not shown or any(p.pts is None or p.is_corrupt for p in packets):
         return False
     if len({packet.pts for packet in shown}) < len(shown):
         return False  # two packets make one frame, or nobody knows which comes first
     first = packets[0]
     # What is shown before the first keyframe cannot be decoded, and decoders drop it.
-    return first.is_keyframe and all(packet.pts >= first.pts for packet in shown)
+    is_key = first.is_keyframe or first_is_key
+    return is_key and all(packet.pts >= first.pts for packet in shown)
 
 
 def _keys(
