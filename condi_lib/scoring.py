@@ -83,7 +83,7 @@ def score_clips(
             table, outputs = _with_truth(clips.table(part), truth), []
             for batch in islice(pixels, -(-len(part) // batch_size)):
                 ready = preprocess(batch.to(target, non_blocking=True))
-                outputs.append(_forward(model, ready, len(clips.catalog.classes)))
+                outputs.append(forward_clips(model, ready, len(clips.catalog.classes)))
                 bar.update(len(batch))
             write_clip_table(_as_table(table, outputs, clips.catalog.classes, role), path)
     world.wait()
@@ -151,7 +151,20 @@ def _with_truth(table: pd.DataFrame, truth: pd.DataFrame | None) -> pd.DataFrame
 
 
 @torch.inference_mode()
-def _forward(model: nn.Module, inputs: Tensor, n_classes: int) -> tuple[Tensor, Tensor | None]:
+def forward_clips(model: nn.Module, inputs: Tensor, n_classes: int) -> tuple[Tensor, Tensor | None]:
+    """Return what a network says of clips, on the CPU in fp32; on CUDA it runs in mixed precision.
+
+    Args:
+        model: From clips to logits ``[B, C]`` or a ``StudentOutput``; on the clips' device.
+        inputs: Preprocessed clips ``[B, 3, T, H, W]``.
+        n_classes: C.
+
+    Returns:
+        Class logits ``[B, C]``, and z̃ in ``[0, 1]``, ``[B]``, or None from a network without.
+
+    Raises:
+        ValueError: If the output is not ``[B, C]``.
+    """
     with torch.autocast(inputs.device.type, enabled=inputs.device.type == "cuda"):
         output = model(inputs)
     logits, confidence = output if isinstance(output, StudentOutput) else (output, None)

@@ -9,6 +9,7 @@ from condi_lib.evaluation.over_k import (
     best_k,
     correct_by_draw,
     correct_over_k,
+    random_generator,
     video_correct,
 )
 from condi_lib.evaluation.policies import Decisions, choose_adaptive, decide
@@ -21,5 +22,6 @@ __all__ = [
     "correct_by_draw",
     "correct_over_k",
     "decide",
+    "random_generator",
     "video_correct",
 ]

@@ -27,8 +27,8 @@ class Decisions:
         probs: Video-level probabilities, float64 ``[V, C]``.
         correct: Whether the most probable class is the label, bool ``[V]``.
         n_teacher: Clips on which the teacher ran, int64 ``[V]``.
-        n_student: Clips on which the student ran, int64 ``[V]``: all, or none where the policy
-            needs no student.
+        n_student: Clips on which the student ran, int64 ``[V]``: all where they are ranked by it,
+            the teacher's where it only weighs them, none where the policy needs no student.
     """
 
     probs: NDArray[np.float64]
@@ -56,7 +56,8 @@ def decide(source: ClipTable | DenseView, policy: Policy, seed: int = 0) -> Deci
         queue = policy.queue(view, random_generator(seed, 0, first))
         n_seen = _look(policy, view, queue)
         probs = policy.probabilities(view, queue, n_seen).double()
-        n_student = view.n_clips if policy.needs_student else torch.zeros_like(view.n_clips)
+        skimmed = view.n_clips if policy.ranking is not None else n_seen
+        n_student = skimmed * policy.needs_student
         parts.append((probs, probs.argmax(dim=1) == view.label, n_seen, n_student))
     return Decisions(*(torch.cat(column).numpy() for column in zip(*parts, strict=True)))
 

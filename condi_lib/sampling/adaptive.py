@@ -60,6 +60,11 @@ class Adaptive(Policy):
             raise ValueError(f"max_clips must be at least 1, got {self.max_clips}")
 
     @property
+    def needs_confidence(self) -> bool:
+        """Whether the student must have a confidence head."""
+        return self.power > 0 or self.sampler == "confidence"
+
+    @property
     def most_clips(self) -> int:
         """``max_clips``."""
         return self.max_clips

@@ -33,6 +33,11 @@ class Policy(ABC):
 
     @property
     @abstractmethod
+    def needs_confidence(self) -> bool:
+        """Whether that student must have a confidence head."""
+
+    @property
+    @abstractmethod
     def most_clips(self) -> int | None:
         """The most clips of one video that the teacher may see; None: all."""
 
@@ -124,6 +129,11 @@ class Selected(Policy):
         return self.power > 0 or SAMPLERS[self.sampler].costs == "student"
 
     @property
+    def needs_confidence(self) -> bool:
+        """Whether that student must have a confidence head."""
+        return self.power > 0 or self.sampler == "confidence"
+
+    @property
     def most_clips(self) -> int | None:
         """``k_clips``."""
         return self.k_clips
@@ -170,6 +180,7 @@ class Divided(Policy):
     k_clips: int
     k_student: int
     needs_student = True
+    needs_confidence = True
 
     def __post_init__(self) -> None:
         if not 0 <= self.k_student <= self.k_clips or self.k_clips < 1:

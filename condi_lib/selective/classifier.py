@@ -1,0 +1,283 @@
+"""Selective inference: the student skims a video, the teacher sees the clips that are worth it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from condi_lib.clip_table import DenseView
+from condi_lib.distributed import pick_device
+from condi_lib.evaluation import random_generator
+from condi_lib.sampling import DENSE, Policy, Selected
+from condi_lib.selective.decoding import Chooser, Event, Video, VideoSource, events_of
+from condi_lib.selective.live import LiveSession
+from condi_lib.selective.loading import load_networks
+from condi_lib.selective.networks import ClipNetwork, Runner
+from condi_lib.selective.open_video import OpenVideo
+from condi_lib.selective.pipeline import Pipeline
+from condi_lib.selective.prediction import Prediction, Rates, conclude
+from condi_lib.videos.clips import ClipGrid
+from condi_lib.videos.decode import Size, VideoError
+
+UNKNOWN = float("nan")
+
+
+class SelectiveClassifier:
+    """Classifies videos, and shows the teacher only the clips that a policy chooses.
+
+    It answers what ``evaluation.decide`` answers on a clip table of the same networks and videos.
+
+    Example:
+        >>> classifier = SelectiveClassifier.load(  # doctest: +SKIP
+        ...     "teacher.safetensors", "student.safetensors", Selected(k_clips=5)
+        ... )
+        >>> classifier.predict("clap.mp4").top(2)  # doctest: +SKIP
+        [('clap', 0.93), ('box', 0.04)]
+
+    Attributes:
+        policy: How clips are shared between the networks.
+        classes: Class names.
+        source: How videos are decoded.
+        batch_size: Clips per forward pass.
+    """
+
+    def __init__(
+        self,
+        teacher: ClipNetwork,
+        student: ClipNetwork | None,
+        policy: Policy,
+        classes: Sequence[str],
+        grid: ClipGrid,
+        size_px: Size,
+        resize: str = "stretch",
+        batch_size: int = 8,
+        device: str = "auto",
+        decoders: int = 1,
+        seed: int = 0,
+    ) -> None:
+        """Put two networks together.
+
+        Args:
+            teacher: Classifies chosen clips.
+            student: Skims; None for policies that need none.
+            policy: How clips are shared between them.
+            classes: Class names, in the order of both networks' outputs.
+            grid: How videos are cut into clips.
+            size_px: Height and width to which frames are decoded, once, for both networks.
+            resize: How they come to that size: see ``VideoReader``.
+            batch_size: Clips per forward pass of either network.
+            device: As in :func:`condi_lib.distributed.pick_device`.
+            decoders: Threads that decode, a video at a time each; 0 decodes between batches.
+            seed: Of random policies; the draw depends on it and on the video's place in the list.
+
+        Raises:
+            ValueError: If the policy needs a student, or its confidence, and there is none.
+        """
+        if batch_size < 1 or decoders < 0:
+            raise ValueError(
+                f"need batch_size >= 1 and decoders >= 0, got {batch_size} and {decoders}"
+            )
+        self.policy, self.classes = policy, tuple(classes)
+        self.source = VideoSource(grid, size_px, resize)
+        self.batch_size, self.decoders, self.seed = batch_size, decoders, seed
+        self.device = pick_device(device)
+        self._teacher = teacher.on(self.device)
+        self._student = None if student is None else student.on(self.device)
+        self._check_student()
+        self._gmacs = [self._gmacs_of(runner) for runner in (self._teacher, self._student)]
+
+    @classmethod
+    def load(
+        cls,
+        teacher: str | Path,
+        student: str | Path | None = None,
+        policy: Policy | None = None,
+        classes: Sequence[str] | None = None,
+        **settings: int | str,
+    ) -> Self:
+        """Build it from files of weights that tell how their networks were trained.
+
+        Args:
+            teacher: Weights that ``load_weights`` understands: a run's ``weights.safetensors``,
+                or a published file.
+            student: The same, for the student.
+            policy: By default the 5 clips of highest confidence; without a student all clips.
+            classes: Class of each output of the teacher, where its file does not know.
+            **settings: ``batch_size``, ``device``, ``decoders``, ``seed``.
+
+        Raises:
+            FileNotFoundError: If a file is missing.
+            ValueError: If a file is no weights or would run code, it is not known how its network
+                was trained, or the two do not fit together; says which and what to do.
+        """
+        networks = load_networks(Path(teacher), None if student is None else Path(student), classes)
+        if policy is None:
+            policy = DENSE if student is None else Selected()
+        return cls(policy=policy, **vars(networks), **settings)
+
+    @property
+    def clips_in_memory(self) -> int:
+        """The most decoded clips that are held at once, whatever the length of the videos.
+
+        A batch in the decoder's queue and one clip in each decoder's hands, a batch for each
+        network, and the clips that each video keeps for the teacher. Of videos that wait for the
+        teacher there is at most a batch; what they wait with is what the policy may still look at.
+        """
+        most = self.policy.most_clips or 1
+        waiting = self.batch_size if self.policy.stops_early else 1
+        return 3 * self.batch_size + 2 * self.decoders + most * (waiting + max(1, self.decoders))
+
+    def predict(self, video: Video) -> Prediction:
+        """Classify one video.
+
+        Args:
+            video: A file; or an iterable of frames, uint8 RGB ``[H, W, 3]``.
+
+        Raises:
+            VideoError: If the file cannot be used; names it and the cause.
+            TypeError: If a frame is no uint8 array.
+            ValueError: If frames are not of one size, or a policy that chooses clips by their
+                place is not told how many frames there are.
+        """
+        (answer,) = self.predict_many([video])
+        if isinstance(answer, VideoError):
+            raise answer
+        return answer
+
+    def predict_many(self, videos: Iterable[Video]) -> Iterator[Prediction | VideoError]:
+        """Classify many videos, with batches that are filled across them.
+
+        Args:
+            videos: Files or iterables of frames; read as they are needed.
+
+        Yields:
+            For each video, in order, its prediction, or the error that says why there is none.
+
+        Raises:
+            ValueError: As :meth:`predict`, for what is no fault of a file.
+        """
+        pipeline, open_videos = self._pipeline(), {}
+        names: list[str] = []
+        named = (self._noted(video, names) for video in videos)
+        events = events_of(named, self.source, self._chooser, self.batch_size, self.decoders)
+        ready: dict[int, Prediction | VideoError] = {}
+        turn = 0
+        with closing(events):
+            for event in events:
+                self._take(event, pipeline, open_videos, names, ready)
+                ready |= self._answers(pipeline, open_videos)
+                while turn in ready:
+                    yield ready.pop(turn)
+                    turn += 1
+        pipeline.work(flush=True)
+        ready |= self._answers(pipeline, open_videos)
+        yield from (ready[number] for number in sorted(ready))
+
+    def live(self) -> LiveSession:
+        """Return a session that takes frames as they come and keeps the best clips so far.
+
+        Raises:
+            ValueError: If the policy chooses clips by their place in the whole video.
+        """
+        if self.policy.ranking is None and self.policy.most_clips is not None:
+            raise ValueError(
+                f"'{self.policy}' chooses by place in a video whose end is not known yet; take a "
+                "policy that ranks clips, or dense"
+            )
+        return LiveSession(self._pipeline(), self.source, self.classes, self.rates)
+
+    def optimize(self, clips: Tensor, compiled: bool = True) -> None:
+        """Put both networks into the quickest mode whose answers agree; see ``models.optimize``.
+
+        Args:
+            clips: Example clips as decoded, uint8 RGB ``[n, T, H, W, 3]``: real ones, a hundred.
+            compiled: Whether to try ``torch.compile``, which takes a minute or so.
+        """
+        self._teacher = self._teacher.optimize(clips, self.batch_size, compiled)
+        if self._student is not None:
+            self._student = self._student.optimize(clips, self.batch_size, compiled)
+
+    def rates(self) -> Rates:
+        """Return what a clip costs each network, as measured so far."""
+        return Rates(*self._gmacs, self._teacher.sec_per_clip)
+
+    def _pipeline(self) -> Pipeline:
+        n_classes = len(self.classes)
+        return Pipeline(self._teacher, self._student, self.policy, n_classes, self.batch_size)
+
+    def _chooser(self, number: int) -> Chooser | None:
+        """What chooses the clips of a video before it is decoded, if that is possible."""
+        if self.policy.ranking is not None or self.policy.most_clips is None:
+            return None
+
+        def choose(n_clips: int) -> list[int]:
+            mask = torch.ones(1, n_clips, dtype=torch.bool)
+            view = DenseView([""], torch.zeros(1, dtype=torch.int64), mask)
+            queue = self.policy.queue(view, random_generator(self.seed, 0, number))[0]
+            return (queue < n_clips).nonzero().flatten().tolist()
+
+        return choose
+
+    @staticmethod
+    def _noted(video: Video, names: list[str]) -> Video:
+        names.append(str(video) if isinstance(video, str | Path) else f"frames {len(names)}")
+        return video
+
+    def _take(
+        self,
+        event: Event,
+        pipeline: Pipeline,
+        open_videos: dict[int, OpenVideo],
+        names: Sequence[str],
+        ready: dict[int, Prediction | VideoError],
+    ) -> None:
+        """Let an event take its course."""
+        if event.error is not None:
+            if not isinstance(event.error, VideoError):
+                raise event.error
+            if event.number in open_videos:
+                pipeline.drop(open_videos.pop(event.number))
+            ready[event.number] = event.error
+            return
+        if event.number not in open_videos:
+            open_videos[event.number] = pipeline.open(names[event.number])
+        video = open_videos[event.number]
+        if event.end is not None:
+            pipeline.end(video, event.end)
+        else:
+            pipeline.arrive(video, event.clip, event.pixels)
+        pipeline.work()
+
+    def _answers(
+        self, pipeline: Pipeline, open_videos: dict[int, OpenVideo]
+    ) -> dict[int, Prediction]:
+        answers = {}
+        for video, facts in pipeline.answered():
+            number = next(n for n, each in open_videos.items() if each is video)
+            del open_videos[number]
+            frames = self.source.grid.clip_frames
+            answers[number] = conclude(video, facts, self.classes, frames, self.rates())
+        return answers
+
+    def _check_student(self) -> None:
+        if not self.policy.needs_student:
+            return
+        if self._student is None:
+            raise ValueError(f"'{self.policy}' needs a student; give one, or take another policy")
+        shape = (self.source.grid.sampled_frames, self.source.size_px)
+        if self.policy.needs_confidence and not self._student.has_confidence(*shape):
+            raise ValueError(
+                f"'{self.policy}' needs a student with a confidence head (a StudentOutput); this "
+                "one has none: rank by 'student_negative_entropy' with power 0, or give another"
+            )
+
+    def _gmacs_of(self, runner: Runner | None) -> float:
+        if runner is None:
+            return 0.0
+        try:
+            return runner.macs(self.source.grid.sampled_frames, self.source.size_px) / 1e9
+        except (NotImplementedError, RuntimeError):  # operations that cannot run on shapes alone
+            return UNKNOWN

@@ -1,0 +1,128 @@
+"""A network with all it takes to run it on decoded clips, and a clock."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from condi_lib.cost import macs
+from condi_lib.models import optimize
+from condi_lib.models.student import StudentOutput
+from condi_lib.scoring import forward_clips
+from condi_lib.videos.decode import Size
+from condi_lib.videos.preprocess import Preprocess
+
+
+@dataclass(frozen=True)
+class ClipNetwork:
+    """A teacher or a student, and what it wants to be shown.
+
+    Attributes:
+        model: From clips ``[B, 3, T, H, W]`` to logits ``[B, C]``, or to a ``StudentOutput``.
+        preprocess: Decoded clips to its input; used without augmentation.
+        every: It reads every so many of the frames that are decoded of a clip.
+        size_px: Height and width that it wants frames to have; smaller ones are averaged down from
+            the decoded frames, so that nothing is decoded twice. None: as decoded.
+    """
+
+    model: nn.Module
+    preprocess: Preprocess
+    every: int = 1
+    size_px: Size | None = None
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise ValueError(f"every must be at least 1, got {self.every}")
+
+    def on(self, device: torch.device) -> "Runner":
+        """Return the network ready to run on a device."""
+        model = self.model.to(device, memory_format=torch.channels_last_3d).eval()
+        return Runner(model, self, device)
+
+    def input_of(self, clips: Tensor) -> Tensor:
+        """Return network input of decoded clips, uint8 RGB ``[B, T, H, W, 3]``.
+
+        Raises:
+            ValueError: If the decoded frames are smaller than the network wants.
+        """
+        clips = clips[:, :: self.every]
+        if self.size_px is not None and clips.shape[2:4] != torch.Size(self.size_px):
+            clips = _averaged_down(clips, self.size_px)
+        return self.preprocess(clips)
+
+
+class Runner:
+    """A network on its device, which counts the clips it sees and the time it takes.
+
+    Attributes:
+        n_clips: Clips that it has seen.
+        seconds: Time that it has taken for them, preprocessing included.
+    """
+
+    def __init__(self, model: nn.Module, network: ClipNetwork, device: torch.device) -> None:
+        self.model, self.network, self.device = model, network, device
+        self.n_clips, self.seconds = 0, 0.0
+
+    @property
+    def sec_per_clip(self) -> float | None:
+        """Mean time of a clip so far; None before the first one."""
+        return self.seconds / self.n_clips if self.n_clips else None
+
+    def __call__(
+        self, clips: Sequence[Tensor], n_classes: int
+    ) -> tuple[Tensor, Tensor | None, float]:
+        """Run the network on some clips.
+
+        Args:
+            clips: Each uint8 RGB ``[T, H, W, 3]``.
+            n_classes: C.
+
+        Returns:
+            Class logits ``[B, C]``, confidences z̃ ``[B]`` or None, and the seconds it took.
+        """
+        start = time.perf_counter()
+        batch = torch.stack(list(clips)).to(self.device, non_blocking=True)
+        logits, confidence = forward_clips(self.model, self.network.input_of(batch), n_classes)
+        seconds = time.perf_counter() - start  # the logits are on the CPU, so CUDA is done
+        self.n_clips, self.seconds = self.n_clips + len(clips), self.seconds + seconds
+        return logits, confidence, seconds
+
+    def optimize(self, clips: Tensor, batch_size: int, compiled: bool = True) -> "Runner":
+        """Return the same network in its quickest safe mode here; see ``models.optimize``.
+
+        Args:
+            clips: Decoded example clips, uint8 RGB ``[n, T, H, W, 3]``: real ones.
+            batch_size: Clips per forward pass.
+            compiled: Whether to try ``torch.compile``.
+        """
+        shown = self.network.input_of(clips.to(self.device))
+        quick = optimize(self.model, shown, self.device, batch_size, compiled=compiled)
+        return Runner(quick, self.network, self.device)
+
+    def macs(self, sampled_frames: int, size_px: Size) -> int:
+        """Return the multiply-accumulates of a clip that is decoded to this shape."""
+        clip = torch.zeros(1, sampled_frames, *size_px, 3, dtype=torch.uint8)
+        model = getattr(self.model, "network", self.model)  # what optimize wraps
+        return macs(model, self.network.input_of(clip).shape[1:])
+
+    def has_confidence(self, sampled_frames: int, size_px: Size) -> bool:
+        """Return whether the network has a confidence head, by asking it about a black clip."""
+        clip = torch.zeros(1, sampled_frames, *size_px, 3, dtype=torch.uint8, device=self.device)
+        with torch.inference_mode():
+            return isinstance(self.model(self.network.input_of(clip)), StudentOutput)
+
+
+def _averaged_down(clips: Tensor, size_px: Size) -> Tensor:
+    if clips.shape[2] < size_px[0] or clips.shape[3] < size_px[1]:
+        have, want = " x ".join(map(str, clips.shape[2:4])), " x ".join(map(str, size_px))
+        raise ValueError(
+            f"frames are decoded to {have} px, but a network wants {want} px: give the classifier "
+            "a size_px that is as large as the larger network's"
+        )
+    frames = clips.flatten(0, 1).permute(0, 3, 1, 2).float()
+    small = interpolate(frames, size_px, mode="bilinear", antialias=True)
+    pixels = small.round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+    return pixels.unflatten(0, clips.shape[:2])

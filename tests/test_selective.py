@@ -1,0 +1,423 @@
+"""Selective inference on real files, against the clip tables of the same networks and videos."""
+
+import gc
+import itertools
+import json
+import math
+import threading
+import time
+import weakref
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tiny_clips import FULL_FRAME, write_videos
+
+from condi_lib.clip_table import merge_student, read_clip_table
+from condi_lib.cost import macs
+from condi_lib.evaluation import decide
+from condi_lib.models import Student
+from condi_lib.sampling import DENSE, SAMPLERS, Adaptive, Divided, Selected
+from condi_lib.scoring import score_clips
+from condi_lib.selective import ClipNetwork, SelectiveClassifier, decoding
+from condi_lib.videos.clips import ClipGrid
+from condi_lib.videos.decode import VideoError, read_frames
+from condi_lib.videos.loader import ClipSet
+
+CLASSES = ("bright", "dark", "flat")
+GRID, SIZE = ClipGrid(4), (16, 16)
+N_FRAMES = [11, 3, 8, 29, 4, 7, 44, 5]  # videos of 3, 1, 2, 8, 1, 2, 11 and 2 clips
+PREPROCESS = replace(FULL_FRAME, crop_px=12)
+POLICIES = [
+    DENSE,
+    Selected("dense", None, power=3),
+    *(Selected("confidence", k) for k in (1, 3, 99)),
+    Selected("confidence", 3, power=2),
+    *(Selected(name, 2) for name, s in SAMPLERS.items() if s.costs == "student"),
+    Selected("equidistant", 3),
+    Selected("equidistant", 3, power=2),
+    Selected("random", 2),
+    *itertools.starmap(Divided, [(1, 1), (4, 0), (4, 2), (5, 5), (99, 3)]),
+    *itertools.starmap(Adaptive, itertools.product((0.0, 0.1, 2.0, math.inf), (2, 10), (1, 8))),
+    Adaptive(0.5, 3, 0, "student_negative_entropy"),
+]
+
+
+class Probe(torch.nn.Module):
+    """Linear in the differences between eight blocks of a clip, so that clips of noise differ."""
+
+    feature_dim = 24
+
+    def __init__(self, seed):
+        super().__init__()
+        torch.manual_seed(seed)
+        self.fc = torch.nn.Linear(24, len(CLASSES))
+        torch.nn.init.normal_(self.fc.weight, std=12)
+
+    def features(self, clips):
+        blocks = torch.nn.functional.adaptive_avg_pool3d(clips, 2).flatten(1)
+        return blocks - blocks.mean(dim=1, keepdim=True)
+
+    def forward(self, clips):
+        return self.fc(self.features(clips))
+
+
+def probing_student():
+    student = Student(Probe(1))
+    torch.nn.init.normal_(student.confidence_head.weight, std=12)
+    return student
+
+
+TEACHER, STUDENT = Probe(0).eval(), probing_student().eval()
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    catalog, n_frames = write_videos(tmp_path_factory.mktemp("videos"), N_FRAMES)
+    return ClipSet(replace(catalog, classes=CLASSES), GRID, SIZE, n_frames)
+
+
+@pytest.fixture(scope="module")
+def table(clips, tmp_path_factory):
+    """What both networks say of all clips."""
+    rows, tables = np.arange(len(clips)), {}
+    for role, model in (("teacher", TEACHER), ("student", STUDENT)):
+        folder = tmp_path_factory.mktemp(role)
+        score_clips(model, clips, rows, PREPROCESS, folder, role, batch_size=5)
+        tables[role] = read_clip_table(folder)
+    return merge_student(tables["teacher"], tables["student"])
+
+
+@pytest.fixture(scope="module")
+def paths(clips):
+    return [record.path for record in clips.catalog]
+
+
+def classifier(policy, batch_size=4, student=STUDENT, **settings):
+    networks = ClipNetwork(TEACHER, PREPROCESS), student and ClipNetwork(student, PREPROCESS)
+    settings = {"device": "cpu", "batch_size": batch_size} | settings
+    return SelectiveClassifier(*networks, policy, CLASSES, GRID, SIZE, **settings)
+
+
+def test_the_networks_tell_clips_apart(table):
+    """Otherwise agreement below would mean nothing."""
+    z = table.clips["confidence"]
+    assert z.std() > 0.05 and z.between(1e-6, 1 - 1e-6).all()
+    for logits in (table.teacher_logits, table.student_logits):
+        assert len(logits.argmax(dim=1).unique()) > 1 and logits.std(dim=0).min() > 0.1
+    answers = [decide(table, policy).probs for policy in POLICIES]
+    assert len({np.round(probs, 6).tobytes() for probs in answers}) > len(POLICIES) / 2
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=str)
+def test_files_are_answered_as_tables_are(policy, table, paths):
+    expected = decide(table, policy)
+    found = list(classifier(policy).predict_many(paths))
+    assert [each.video for each in found] == list(map(str, paths))
+    np.testing.assert_allclose([each.probs for each in found], expected.probs, atol=1e-5)
+    assert [each.n_teacher for each in found] == expected.n_teacher.tolist()
+    assert [each.n_student for each in found] == expected.n_student.tolist()
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=str)
+@pytest.mark.parametrize(
+    "settings", [{"batch_size": 1}, {"batch_size": 64}, {"decoders": 0}, {"decoders": 3}], ids=str
+)
+def test_batches_and_threads_change_nothing(policy, settings, table, paths):
+    expected = decide(table, policy)
+    found = list(classifier(policy, **settings).predict_many(paths))
+    np.testing.assert_allclose([each.probs for each in found], expected.probs, atol=1e-5)
+    assert [each.n_teacher for each in found] == expected.n_teacher.tolist()
+
+
+class Watched(torch.nn.Module):
+    """Counts the clips that a network is shown."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model, self.n_clips = model, 0
+
+    def forward(self, clips):
+        self.n_clips += len(clips)
+        return self.model(clips)
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=str)
+def test_the_teacher_really_skips(policy, table, paths):
+    teacher, student = Watched(TEACHER), Watched(STUDENT)
+    networks = ClipNetwork(teacher, PREPROCESS), ClipNetwork(student, PREPROCESS)
+    watched = SelectiveClassifier(*networks, policy, CLASSES, GRID, SIZE, "stretch", 4, "cpu")
+    teacher.n_clips = student.n_clips = 0  # it was asked what kind of network it is
+    found = list(watched.predict_many(paths))
+    assert teacher.n_clips == sum(each.n_teacher for each in found)
+    assert student.n_clips == sum(each.n_student for each in found)
+    assert teacher.n_clips == decide(table, policy).n_teacher.sum()
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=str)
+def test_the_clip_rows_add_up_to_the_answer(policy, table, paths):
+    view = table.dense(3, 4)
+    (answer,) = classifier(policy).predict_many([paths[3]])
+    rows = answer.clips
+    assert rows["clip_index"].tolist() == list(range(8)) and len(rows) == 8
+    teacher, student = (logits[0].softmax(dim=1).double().numpy() for logits in (
+        view.teacher_logits, view.student_logits
+    ))  # fmt: skip
+    mixed = (
+        rows["teacher_weight"].to_numpy() @ teacher + rows["student_weight"].to_numpy() @ student
+    )
+    np.testing.assert_allclose(mixed, answer.probs, atol=1e-5)
+    seen = rows["teacher_class"].notna().to_numpy()
+    assert seen.sum() == answer.n_teacher and not rows["teacher_weight"].to_numpy()[~seen].any()
+    np.testing.assert_allclose(
+        rows["teacher_prob"].to_numpy()[seen], teacher.max(1)[seen], atol=1e-5
+    )
+    of_answer = teacher[:, CLASSES.index(answer.label)]
+    np.testing.assert_allclose(rows["answer_teacher_prob"][seen], of_answer[seen], atol=1e-5)
+    if policy.ranking is not None:
+        np.testing.assert_allclose(rows["confidence"], view.confidence[0], atol=1e-5)
+        np.testing.assert_allclose(rows["student_prob"], student.max(axis=1), atol=1e-5)
+    np.testing.assert_allclose(rows["start_sec"], rows["start_frame"] / 30)
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=str)
+def test_frames_are_answered_as_their_file(policy, paths):
+    for path in (paths[3], paths[1]):
+        frames = read_frames(path)
+        of_file = classifier(policy).predict(path)
+        of_frames = classifier(policy).predict(frames)
+        np.testing.assert_allclose(of_frames.probs, of_file.probs, atol=1e-6)
+        assert of_frames.n_frames == len(frames) and of_frames.fps is None
+        if policy.ranking is None and policy.most_clips is not None:
+            with pytest.raises(ValueError, match="how many frames there are"):
+                classifier(policy).predict(iter(frames))
+        else:
+            np.testing.assert_allclose(
+                classifier(policy).predict(iter(frames)).probs, of_file.probs, atol=1e-6
+            )
+
+
+def test_a_bad_file_among_good_ones(paths, tmp_path):
+    bad = [tmp_path / "missing.mp4", tmp_path / "text.mp4", tmp_path]
+    bad[1].write_text("no video")
+    for policy, decoders in itertools.product(
+        (DENSE, Selected(k_clips=2), Adaptive(0.2)), (0, 1, 2)
+    ):
+        mixed = [bad[0], paths[0], bad[1], paths[6], bad[2], paths[1]]
+        found = list(classifier(policy, decoders=decoders).predict_many(mixed))
+        assert [isinstance(each, VideoError) for each in found] == [True, False] * 3
+        assert [found[i].path for i in (0, 2, 4)] == bad
+        good = list(classifier(policy).predict_many([paths[0], paths[6], paths[1]]))
+        for a, b in zip(good, found[1::2], strict=True):
+            np.testing.assert_allclose(a.probs, b.probs, atol=1e-6)
+    with pytest.raises(VideoError, match=r"missing\.mp4: does not exist"):
+        classifier(DENSE).predict(bad[0])
+
+
+def test_no_videos_no_answers():
+    assert list(classifier(DENSE).predict_many([])) == []
+
+
+def test_mistakes_in_frames_are_errors():
+    frame = np.zeros((20, 20, 3), np.uint8)
+    with pytest.raises(TypeError, match="frame 1 handed over: must be a numpy array of uint8"):
+        classifier(DENSE).predict([frame, frame.astype(float)])
+    with pytest.raises(ValueError, match="frame 2 handed over: has shape"):
+        classifier(DENSE).predict([frame, frame, frame[:10]])
+    with pytest.raises(ValueError, match="no frames"):
+        classifier(DENSE).predict([])
+
+
+# --- memory and threads -------------------------------------------------------------------------
+
+
+def noise(n_frames):
+    rng = np.random.default_rng(0)
+    for _ in range(n_frames):
+        yield rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        DENSE,
+        Selected(k_clips=3),
+        Selected("dense", None, 2),
+        Divided(5, 2),
+        Adaptive(0.1, 5),
+        Adaptive(math.inf, 5),
+    ],
+    ids=str,
+)
+def test_clips_in_memory_are_bounded_whatever_the_length(policy, monkeypatch):
+    """Counts the decoded clips that are alive, in one long video and in many short ones."""
+    alive, most = weakref.WeakSet(), 0
+    make = decoding._tensor
+
+    def counted(pixels):
+        nonlocal most
+        tensor = make(pixels)
+        alive.add(tensor)
+        most = max(most, len(alive))
+        return tensor
+
+    monkeypatch.setattr(decoding, "_tensor", counted)
+    model = classifier(policy, batch_size=3)
+    for lengths in ([4 * 150], [8] * 40, [4] * 40, [40] * 8):
+        list(model.predict_many(noise(n) for n in lengths))
+        gc.collect()
+        assert not alive
+    assert 3 <= most <= model.clips_in_memory
+
+
+def test_who_stops_listening_stops_the_decoder(paths):
+    before = threading.active_count()
+    answers = classifier(DENSE, decoders=2).predict_many(itertools.cycle(paths))
+    next(answers)
+    assert threading.active_count() > before
+    answers.close()
+    assert threading.active_count() == before
+
+
+def test_videos_are_taken_from_the_list_as_they_are_needed(paths):
+    taken = []
+
+    def endless():
+        for number in itertools.count():
+            taken.append(number)
+            yield paths[number % len(paths)]
+
+    answers = classifier(DENSE, batch_size=2).predict_many(endless())
+    next(answers)
+    time.sleep(0.3)
+    assert len(taken) < 8
+    answers.close()
+
+
+def test_an_error_of_the_caller_s_list_is_raised(paths):
+    def broken():
+        yield paths[0]
+        raise RuntimeError("the list broke")
+
+    answers = classifier(DENSE, batch_size=1).predict_many(broken())
+    with pytest.raises(RuntimeError, match="the list broke"):
+        list(answers)
+
+
+# --- live ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "policy", [p for p in POLICIES if p.ranking is not None or p.most_clips is None], ids=str
+)
+def test_live_is_the_video_so_far(policy, paths):
+    frames = read_frames(paths[6])
+    session = classifier(policy).live()
+    with pytest.raises(ValueError, match="0 frames so far; an answer needs a clip of 4"):
+        session.prediction()
+    for number, frame in enumerate(frames, start=1):
+        session.add(frame)
+        if number in (4, 7, 16, 30, 44):
+            so_far = classifier(policy).predict(frames[: number - number % 4])
+            found = session.prediction()
+            np.testing.assert_allclose(found.probs, so_far.probs, atol=1e-5)
+            assert found.n_frames == number and len(found.clips) == number // 4
+
+
+def test_live_asks_the_teacher_about_a_clip_once(paths):
+    teacher = Watched(TEACHER)
+    networks = ClipNetwork(teacher, PREPROCESS), ClipNetwork(STUDENT, PREPROCESS)
+    session = SelectiveClassifier(*networks, Selected(k_clips=2), CLASSES, GRID, SIZE).live()
+    teacher.n_clips = 0  # its multiply-accumulates were counted
+    for frame in read_frames(paths[6]):
+        session.add(frame)
+        if session._video.arrived:
+            session.prediction()
+            assert len(session._video.pixels) <= 2
+    assert teacher.n_clips == len(session._video.teacher) <= 11
+
+
+@pytest.mark.parametrize("name", ["equidistant", "random"])
+def test_live_needs_a_policy_that_does_not_look_ahead(name):
+    with pytest.raises(ValueError, match="a video whose end is not known yet"):
+        classifier(Selected(name, 2)).live()
+
+
+# --- what it costs ------------------------------------------------------------------------------
+
+
+def test_costs_are_counted(paths):
+    teacher, student = (macs(model, (3, 4, 12, 12)) / 1e9 for model in (TEACHER, STUDENT))
+    answer = classifier(Selected(k_clips=3)).predict(paths[6])
+    assert answer.gmacs == pytest.approx(3 * teacher + 11 * student)
+    assert answer.dense_gmacs == pytest.approx(11 * teacher)
+    seconds = answer.seconds
+    assert 0 < seconds["teacher"] + seconds["student"] <= seconds["total"]
+    per_clip = seconds["teacher"] / 3
+    assert answer.dense_sec == pytest.approx(11 * per_clip + seconds["decode"])
+    alone = classifier(Divided(3, 3)).predict(paths[6])
+    assert alone.dense_sec is None and alone.gmacs == pytest.approx(11 * student)
+
+
+def test_a_prediction_as_json(paths):
+    answer = classifier(Selected(k_clips=2)).predict(paths[6])
+    told = json.loads(json.dumps(answer.as_dict(k=2), allow_nan=False))
+    assert told["label"] == answer.label == told["top"][0]["class"]
+    assert [each["prob"] for each in told["top"]] == pytest.approx(
+        sorted(answer.probs)[:-3:-1], abs=1e-6
+    )
+    unseen = [clip for clip in told["clips"] if clip["teacher_class"] is None]
+    assert len(unseen) == 9 and all(clip["teacher_prob"] is None for clip in unseen)
+    assert told["policy"] == "2 clips, best by confidence" and told["n_clips"] == 11
+
+
+# --- networks that see less, and what does not fit ------------------------------------------------
+
+
+def test_a_student_may_see_fewer_and_smaller_frames(paths):
+    """Every other frame, and pixels averaged down, here about 2 x 2 of them."""
+    shown = []
+
+    class Spy(torch.nn.Module):
+        def forward(self, clips):
+            shown.append(clips)
+            return STUDENT(clips)
+
+    plain = replace(PREPROCESS, crop_px=8, mean=(0.0,) * 3, std=(1 / 255,) * 3)
+    small = ClipNetwork(Spy(), plain, every=2, size_px=(8, 8))
+    pair = ClipNetwork(TEACHER, PREPROCESS), small
+    SelectiveClassifier(*pair, Selected(k_clips=1), CLASSES, GRID, SIZE).predict(paths[0])
+    first = shown[-1][0]  # [3, 2, 8, 8]
+    assert first.shape == (3, 2, 8, 8)
+    frames = read_frames(paths[0])[[0, 2]].astype(float)
+    block = frames.reshape(2, 8, 2, 8, 2, 3).mean(axis=(2, 4, 5))
+    assert np.corrcoef(block.ravel(), first.mean(0).numpy().ravel())[0, 1] > 0.9
+    assert first.mean() == pytest.approx(frames.mean(), abs=0.5)
+
+
+def test_impossible_settings_are_refused():
+    with pytest.raises(ValueError, match="needs a student; give one"):
+        classifier(Selected(k_clips=2), student=None)
+    with pytest.raises(ValueError, match="needs a student with a confidence head"):
+        classifier(Selected(k_clips=2), student=STUDENT.backbone)
+    classifier(Selected("student_negative_entropy", 2), student=STUDENT.backbone)
+    with pytest.raises(ValueError, match="batch_size >= 1"):
+        classifier(DENSE, batch_size=0)
+    with pytest.raises(ValueError, match="every must be at least 1"):
+        ClipNetwork(TEACHER, PREPROCESS, every=0)
+    big = ClipNetwork(STUDENT, PREPROCESS, size_px=(32, 32))
+    with pytest.raises(ValueError, match="decoded to 16 x 16 px, but a network wants 32"):
+        SelectiveClassifier(
+            ClipNetwork(TEACHER, PREPROCESS), big, Selected(k_clips=1), CLASSES, GRID, SIZE
+        )
+
+
+def test_a_score_that_is_no_number_is_an_error(paths):
+    class Lost(torch.nn.Module):
+        def forward(self, clips):
+            output = STUDENT(clips)
+            return output._replace(confidence_logit=output.confidence_logit * math.nan)
+
+    with pytest.raises(ValueError, match=r"0_bright\.mp4: the student's score of clip 0 is NaN"):
+        classifier(Selected(k_clips=1), student=Lost()).predict(paths[0])
