@@ -1,9 +1,11 @@
 """What a way of choosing clips is worth, from clip tables alone: no network runs here.
 
 ``over_k`` judges samplers at every number of clips, ``policies`` whole policies: how a video is
-shared between teacher and student, and when it is settled.
+shared between teacher and student, and when it is settled. ``front`` says which settings are
+worth their cost.
 """
 
+from condi_lib.evaluation.front import best_within, pareto_front
 from condi_lib.evaluation.over_k import (
     accuracy_rows,
     best_k,
@@ -18,10 +20,12 @@ __all__ = [
     "Decisions",
     "accuracy_rows",
     "best_k",
+    "best_within",
     "choose_adaptive",
     "correct_by_draw",
     "correct_over_k",
     "decide",
+    "pareto_front",
     "random_generator",
     "video_correct",
 ]

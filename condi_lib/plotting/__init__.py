@@ -1,7 +1,8 @@
 """Figures. ``use_style()`` once, then functions that take ``ax`` and give it back.
 
-``style`` fixes how each method looks, ``curves`` and ``bars`` draw numbers, ``filmstrips`` draws
-videos, ``line_labels`` names curves, ``saving`` writes files. Nothing here computes a result.
+``style`` fixes how each method looks, ``curves``, ``cost_curves`` and ``bars`` draw numbers,
+``filmstrips`` draws videos, ``line_labels`` names curves, ``saving`` writes files. Nothing here
+computes a result.
 """
 
 from condi_lib.plotting.bars import (
@@ -10,6 +11,7 @@ from condi_lib.plotting.bars import (
     histogram_by_truth,
     stacked_shares,
 )
+from condi_lib.plotting.cost_curves import accuracy_over_cost
 from condi_lib.plotting.curves import (
     accuracy_over_k,
     loss_curves,
@@ -44,6 +46,7 @@ __all__ = [
     "METHODS",
     "TRUTH_COLOURS",
     "MethodStyle",
+    "accuracy_over_cost",
     "accuracy_over_k",
     "action_sheet",
     "bar_panels",

@@ -1,0 +1,89 @@
+"""Accuracy over cost: every setting is drawn where it belongs, and the front is what is said."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+
+from condi_lib import plotting
+from condi_lib.evaluation import pareto_front
+from condi_lib.plotting.style import METHODS, MethodStyle
+
+
+@pytest.fixture(autouse=True)
+def style():
+    with plt.rc_context():
+        plotting.use_style()
+        yield
+    plt.close("all")
+
+
+@pytest.fixture
+def rows():
+    """K = 3, 1, 2 in this order, and a policy that is not joined; ± 10 points."""
+    table = pd.DataFrame(
+        [
+            ("condi_sr", "3", 30.0, 0.6),
+            ("condi_sr", "1", 10.0, 0.5),
+            ("condi_sr", "2", 20.0, 0.7),
+            ("ours", "2+1", 20.0, 0.6),
+            ("ours", "", 5.0, 0.3),
+        ],
+        columns=["family", "setting", "cost", "video_accuracy"],
+    )
+    front = pareto_front(table["cost"], table["video_accuracy"])
+    accuracy = table["video_accuracy"]
+    return table.assign(on_front=front, low=accuracy - 0.1, high=accuracy + 0.1)
+
+
+LOOKS = {"ours": MethodStyle("our own", "#6B4C9A", "D", "")}
+
+
+def drawn(ax, rows, **options):
+    assert plotting.accuracy_over_cost(ax, rows, "ms per video", LOOKS, **options) is ax
+    return {line.get_label(): line for line in ax.get_lines()}
+
+
+def test_families_are_joined_in_their_own_order_in_their_own_colours(rows):
+    ax = plt.subplots()[1]
+    lines = drawn(ax, rows)
+    assert list(zip(*lines["ConDi-SR"].get_data(), strict=True)) == [
+        (30, 0.6), (10, 0.5), (20, 0.7)
+    ]  # fmt: skip
+    assert lines["ConDi-SR"].get_color() == METHODS["condi_sr"].colour
+    assert lines["our own"].get_linestyle() == "None"
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["ConDi-SR", "our own"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("ms per video", "video accuracy (%)")
+
+
+def test_the_front_goes_through_the_settings_that_nothing_beats(rows):
+    lines = drawn(plt.subplots()[1], rows)
+    assert list(zip(*lines["_front"].get_data(), strict=True)) == [(5, 0.3), (10, 0.5), (20, 0.7)]
+    assert lines["_front"].get_drawstyle() == "steps-post"  # more is not to be had for less
+
+
+def test_settings_stand_below_joined_points_and_beside_others(rows):
+    ax = plt.subplots()[1]
+    drawn(ax, rows)
+    ax.figure.draw_without_rendering()
+    places = {}
+    for text in ax.texts:
+        box, point = text.get_window_extent(), ax.transData.transform(text.xy)
+        places[text.get_text()] = (box.y1 < point[1], box.x0 > point[0])
+    assert places == {
+        "3": (True, False), "1": (True, False), "2": (True, False), "2+1": (False, True)
+    }  # fmt: skip
+
+
+def test_intervals_of_some_families_only(rows):
+    every, one = (plt.subplots()[1] for _ in range(2))
+    drawn(every, rows)
+    drawn(one, rows, interval_of=["ours"])
+    assert [len(bars.get_segments()) for bars in every.collections] == [3, 2]
+    (bars,) = one.collections
+    spans = [segment[:, 1].tolist() for segment in bars.get_segments()]
+    assert spans == [pytest.approx([0.5, 0.7]), pytest.approx([0.2, 0.4])]
+
+
+def test_there_is_always_a_front(rows):
+    with pytest.raises(ValueError, match="no setting is on the front; see"):
+        plotting.accuracy_over_cost(plt.subplots()[1], rows.assign(on_front=False), "ms", LOOKS)
