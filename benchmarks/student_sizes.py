@@ -38,15 +38,12 @@ FULL = "as in the study"
 SIZES: dict[str, dict[str, int]] = {
     FULL: {},
     "width 16": {"width": 16},
-    "width 12": {"width": 12},
     "width 4": {"width": 4},
     "width 2": {"width": 2},
     "every 2": {"every": 2},
     "pool 2": {"pool": 2},
     "pool 2, every 2": {"pool": 2, "every": 2},
-    "pool 2, every 4": {"pool": 2, "every": 4},
     "pool 2, every 2, width 4": {"pool": 2, "every": 2, "width": 4},
-    "pool 4, every 2": {"pool": 4, "every": 2},
 }
 K_CLIPS = (1, 2, 3, 4, 5)
 MARGIN = 0.01  # worse by less than this, with 95 % confidence, counts as the same

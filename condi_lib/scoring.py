@@ -7,7 +7,7 @@ Memory holds one part, whatever the number of videos.
 """
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -21,6 +21,8 @@ from tqdm import tqdm
 
 from condi_lib.clip_table import ClipTable, write_clip_table
 from condi_lib.distributed import join_world, pick_device
+from condi_lib.models.one_dnn import quick_for_one
+from condi_lib.models.optimize import OptimizedModel
 from condi_lib.models.student import StudentOutput
 from condi_lib.videos.loader import ClipSet
 from condi_lib.videos.preprocess import Preprocess
@@ -165,7 +167,9 @@ def forward_clips(model: nn.Module, inputs: Tensor, n_classes: int) -> tuple[Ten
     Raises:
         ValueError: If the output is not ``[B, C]``.
     """
-    with torch.autocast(inputs.device.type, enabled=inputs.device.type == "cuda"):
+    # An optimised model knows its own way; what is compiled must not see another mode.
+    quick = nullcontext() if isinstance(model, OptimizedModel) else quick_for_one(inputs)
+    with quick, torch.autocast(inputs.device.type, enabled=inputs.device.type == "cuda"):
         output = model(inputs)
     logits, confidence = output if isinstance(output, StudentOutput) else (output, None)
     if logits.shape != (len(inputs), n_classes):

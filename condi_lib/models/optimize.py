@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from condi_lib.models.fold import CONVOLUTIONS, fold_batch_norm, is_plain
+from condi_lib.models.one_dnn import quick_for_one
 from condi_lib.models.products import use_products
 from condi_lib.models.speed_report import PLAIN, SpeedReport, Trial
 from condi_lib.models.student import StudentOutput
@@ -65,7 +66,10 @@ class OptimizedModel(nn.Module):
         clips = clips.to(self.device, torch.float32).contiguous(memory_format=self.layout)
         fits = self._compiled is not None and clips.shape == self.batch_shape
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            return self._compiled(clips) if fits else self.network(clips)
+            if fits:
+                return self._compiled(clips)
+            with quick_for_one(clips):
+                return self.network(clips)
 
     def train(self, mode: bool = True) -> "OptimizedModel":
         """Stay in eval mode.
