@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from policy_settings import (
     ADAPTIVE,
     DIVISION,
-    FEW_K,
     FIXED,
     WEIGHTED,
     Setting,
@@ -35,15 +34,20 @@ from student_sizes import FULL, LOSS, SIZES, sized
 from condi_lib import plotting
 from condi_lib.evaluation import best_within, pareto_front
 from condi_lib.plotting.style import METHODS, MethodStyle
-from condi_lib.sampling import Policy
 from condi_lib.selective import SelectiveClassifier
-from condi_lib.statistics import bootstrap_difference, bootstrap_mean
+from condi_lib.statistics import Interval, bootstrap_difference, bootstrap_mean
 from condi_lib.study import read_study
 from condi_lib.study.datasets import videos_root
 from condi_lib.study.specs import run_folder
 from condi_lib.study.study import Study
 
-COSTS = {"ms": "ms alone", "ms_many": "ms of many", "mmacs": "MMACs"}
+COSTS = {
+    "ms": "ms",
+    "ms_networks": "ms in networks",
+    "ms_many": "ms of many",
+    "mmacs": "MMACs",
+}
+FEW = ("1", "2", "3")  # of the fixed K, in the second panel
 LOOKS = {
     FIXED: replace(METHODS["condi_sr"], label="K clips of highest z̃"),
     WEIGHTED: MethodStyle("K clips, weighted by a power of z̃", "#7F5F2A", "v"),
@@ -71,50 +75,62 @@ class Stopwatch:
         places = np.linspace(0, len(videos) - 1, n_videos).round().astype(int)
         self.files = [videos_root(spec.dataset) / videos.iloc[place] for place in places]
 
-    def classifier(self, size: str, policy: Policy, seed: int) -> SelectiveClassifier:
-        """The classifier of a setting, from the weights that its runs left."""
-        spec = self.studies[size].spec
-        files = [
-            run_folder(run) / "weights.safetensors"
-            for run in (spec.teacher_of(seed), spec.student_of(LOSS, seed))
-        ]
-        return SelectiveClassifier.load(*files, policy, batch_size=self.batch_size)
+    def classifiers(self, setting: Setting) -> list[SelectiveClassifier]:
+        """One for each seed, from the weights that its runs left."""
+        study = self.studies[setting.size]
+        found = []
+        for seed, policy in zip(study.seeds, setting.policies, strict=True):
+            runs = study.spec.teacher_of(seed), study.spec.student_of(LOSS, seed)
+            files = [run_folder(run) / "weights.safetensors" for run in runs]
+            found.append(SelectiveClassifier.load(*files, policy, batch_size=self.batch_size))
+        return found
 
-    def measure(self, settings: Sequence[Setting], rounds: int) -> NDArray[np.float64]:
-        """Milliseconds per video, ``[2, settings, rounds]``: one by one, and many at once."""
-        runners = [
-            [self.classifier(s.size, policy, seed) for seed, policy in self._by_seed(s)]
-            for s in settings
-        ]
-        found = np.empty((2, len(settings), rounds + 1))  # the first one warms up
-        for turn in range(rounds + 1):
+    def measure(self, settings: Sequence[Setting], rounds: int) -> pd.DataFrame:
+        """Return milliseconds per video, a row for each setting.
+
+        ``ms``: one video at a time; ``ms_networks``: what both networks took of it; ``ms_many``:
+        many videos at once. Of each file, or of all at once, the median over rounds counts, then
+        the mean over files and seeds; ``ms_low`` and ``ms_high`` are quartiles over rounds.
+        """
+        runners = [self.classifiers(setting) for setting in settings]
+        self._alone(runners, self.files[:1])  # warms up
+        alone = np.stack([self._alone(runners, self.files) for _ in range(rounds)])
+        many = np.stack([self._many(runners) for _ in range(rounds)])
+        per_file = np.median(alone, axis=0).mean(axis=2)
+        low, high = np.percentile(alone[..., 0].mean(axis=2), [25, 75], axis=0)
+        columns = {"ms": per_file[:, 0], "ms_low": low, "ms_high": high}
+        columns |= {"ms_networks": per_file[:, 1], "ms_many": np.median(many, axis=0)}
+        return pd.DataFrame(columns)
+
+    def _alone(
+        self, runners: Sequence[Sequence[SelectiveClassifier]], files: Sequence[Path]
+    ) -> NDArray[np.float64]:
+        """Total and networks' milliseconds, ``[settings, 2, seeds x files]``."""
+        found: list[list[tuple[float, float]]] = [[] for _ in runners]
+        for file in files:
             for at, classifiers in enumerate(runners):
-                found[:, at, turn] = self._turn(classifiers)
-        return found[:, :, 1:]
+                for classifier in classifiers:
+                    start = time.perf_counter()
+                    seconds = classifier.predict(file).seconds
+                    total = time.perf_counter() - start
+                    found[at].append((total, seconds["student"] + seconds["teacher"]))
+        return 1000 * np.array(found).swapaxes(1, 2)
 
-    def _by_seed(self, setting: Setting) -> Iterator[tuple[int, Policy]]:
-        yield from zip(self.studies[setting.size].seeds, setting.policies, strict=True)
-
-    def _turn(self, classifiers: Sequence[SelectiveClassifier]) -> tuple[float, float]:
-        sec = [0.0, 0.0]
-        for classifier in classifiers:
+    def _many(self, runners: Sequence[Sequence[SelectiveClassifier]]) -> NDArray[np.float64]:
+        """Milliseconds per video, ``[settings]``."""
+        found = []
+        for classifiers in runners:
             start = time.perf_counter()
-            for file in self.files:
-                classifier.predict(file)
-            middle = time.perf_counter()
-            for _ in classifier.predict_many(self.files):
-                pass
-            sec[0] += middle - start
-            sec[1] += time.perf_counter() - middle
-        return tuple(1000 * each / len(self.files) / len(classifiers) for each in sec)
+            n_answers = sum(len(list(each.predict_many(self.files))) for each in classifiers)
+            found.append(1000 * (time.perf_counter() - start) / n_answers)
+        return np.array(found)
 
 
-def as_rows(settings: Sequence[Setting], ms: NDArray[np.float64]) -> pd.DataFrame:
+def as_rows(settings: Sequence[Setting], times: pd.DataFrame) -> pd.DataFrame:
     """One row per setting: what it is, its accuracy with interval, and what it costs."""
     rows = []
-    for setting, alone, many in zip(settings, *ms, strict=True):
+    for setting in settings:
         accuracy = bootstrap_mean(setting.correct)
-        low, middle, high = np.percentile(alone, [25, 50, 75])
         rows.append(
             {
                 "size": setting.size,
@@ -122,35 +138,29 @@ def as_rows(settings: Sequence[Setting], ms: NDArray[np.float64]) -> pd.DataFram
                 "setting": setting.name,
                 "teacher_clips": setting.n_teacher,
                 "mmacs": setting.mmacs,
-                "ms": middle,
-                "ms_low": low,
-                "ms_high": high,
-                "ms_many": np.median(many),
                 "val_accuracy": setting.val_accuracy,
                 "video_accuracy": accuracy.value,
                 "low": accuracy.low,
                 "high": accuracy.high,
             }
         )
-    table = pd.DataFrame(rows)
-    for cost in COSTS:
-        table[f"front_{cost}"] = pareto_front(table[cost], table["video_accuracy"])
-    return table
+    return pd.concat([pd.DataFrame(rows), times], axis=1)
 
 
 def table_lines(rows: pd.DataFrame) -> Iterator[str]:
     """The table, for people; ``*`` marks what no other setting beats at that cost."""
     yield (
-        f"{'student':25s} {'policy':18s} {'':12s} teacher   MMACs   ms alone [quartiles]   "
-        "ms of many   accuracy"
+        f"{'student':25s} {'policy':18s} {'':12s} teacher "
+        + "".join(f"{name:>14s} " for name in COSTS.values())
+        + "  accuracy"
     )
-    for row in rows.itertuples():
-        mark = {True: "*", False: " "}
+    fronts = {cost: pareto_front(rows[cost], rows["video_accuracy"]) for cost in COSTS}
+    for at, row in rows.iterrows():
+        costs = "".join(f"{row[cost]:13.2f}{' *'[int(fronts[cost][at])]} " for cost in COSTS)
+        accuracy = Interval(row["video_accuracy"], row["low"], row["high"])
         yield (
-            f"{row.size:25s} {row.family:18s} {row.setting:12s} {row.teacher_clips:7.2f} "
-            f"{row.mmacs:7.1f}{mark[row.front_mmacs]}  {row.ms:6.2f}{mark[row.front_ms]} "
-            f"[{row.ms_low:6.2f}, {row.ms_high:6.2f}]   {row.ms_many:6.2f}{mark[row.front_ms_many]}"
-            f"    {row.video_accuracy:.1%} [{row.low:.1%}, {row.high:.1%}]"
+            f"{row['size']:25s} {row['family']:18s} {row['setting']:12s} "
+            f"{row['teacher_clips']:7.2f} {costs}  {accuracy}"
         )
 
 
@@ -198,7 +208,7 @@ def figure(rows: pd.DataFrame) -> plt.Figure:
     rows = rows.assign(cost=rows["ms"])
     rows.loc[rows["family"].isin([ADAPTIVE, WEIGHTED]), "setting"] = ""
     own = rows["size"] == FULL
-    few = own & (rows["family"] == FIXED) & rows["setting"].isin([f"{k + 1}" for k in range(FEW_K)])
+    few = own & (rows["family"] == FIXED) & rows["setting"].isin(FEW)
     by_size = rows[(rows["family"] == ADAPTIVE) | few]
     by_size = by_size.assign(family=by_size["family"].where(own, by_size["size"]))
     xlabel = "ms per video, decoding included"
@@ -229,7 +239,9 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--study", default="embedded", help="`full` has three seeds")
     parser.add_argument("--sizes", nargs="*", choices=[*SIZES], default=[*SIZES])
-    parser.add_argument("--videos", type=int, default=96, help="files that are timed, in all")
+    parser.add_argument(
+        "--videos", type=int, default=72, help="timed with each setting, over all seeds"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batch-size", type=int, default=8, help="clips per forward pass")
     parser.add_argument("--output", type=Path, help="FILE.csv")
@@ -250,17 +262,15 @@ def main() -> None:
     rows = as_rows(settings, watch.measure(settings, chosen.rounds))
     if chosen.output:
         rows.to_csv(chosen.output, index=False)
-    print(
-        f"study {base.name}, {len(base.seeds)} seed(s), {settings[0].correct.shape[1]} test videos"
-    )
+    n_videos = settings[0].correct.shape[1]
+    print(f"study {base.name}, {len(base.seeds)} seed(s), {n_videos} test videos")
     print(f"timed: {len(watch.files)} files per seed, {chosen.rounds} rounds, medians; ", end="")
     print(f"{torch.get_num_threads()} thread(s) compute, one decodes; * is on the front")
     print(*table_lines(rows), sep="\n")
-    for cost, name in COSTS.items():
-        for sizes in ([FULL], [*studies]):
-            whose = "the same student" if len(sizes) == 1 else "a student of any size"
-            print(f"\nadaptive with {whose} against K clips at no higher cost ({name}):")
-            print(*verdict_lines(settings, rows, cost, sizes), sep="\n")
+    for cost, sizes in (("ms", [FULL]), ("ms", studies), ("ms_many", studies), ("mmacs", studies)):
+        whose = "the same student" if len(sizes) == 1 else "a student of any size"
+        print(f"\nadaptive with {whose} against K clips at no higher cost ({COSTS[cost]}):")
+        print(*verdict_lines(settings, rows, cost, list(sizes)), sep="\n")
     plotting.use_style()
     parameters = {"videos": chosen.videos, "rounds": chosen.rounds, "sizes": [*studies]}
     fig = figure(rows)

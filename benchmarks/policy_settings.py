@@ -20,12 +20,13 @@ from condi_lib.sampling import DENSE, Divided, Policy, Selected
 from condi_lib.study.study import Study
 
 FIXED, WEIGHTED, ADAPTIVE, DIVISION = "K clips by z̃", "K clips, weighted", "adaptive", "division"
-BUDGETS = (0, 0.25, 0.5, 1, 2, 4)  # teacher clips per video
+BUDGETS = (0, 0.25, 0.5, 1, 2)  # teacher clips per video
 POWERS = (2.0, 4.0, 8.0, 16.0, 32.0)  # towards infinity only the first clip counts, as with K = 1
 DIVISIONS = ((2, 1), (3, 1), (5, 1), (5, 3), (7, 1), (7, 4))  # K and K_s
+WEIGHTED_K = (2, 3, 5, 8, 12)
 FREE_K = (1, 3, 5, 8)  # of samplers that need no student
 DRAWS = 10
-MOST_K, FEW_K = 12, 3  # with the study's own student, and with others
+MOST_K = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,10 +79,10 @@ def read_tables(study: Study) -> Tables:
 def families(tables: Tables, every: bool) -> Iterator[tuple[str, str, tuple[Policy, ...]]]:
     """Family, name and policies of all settings of a student; of a smaller one fewer."""
     val = tables.validation
-    for k in range(1, MOST_K + 1 if every else FEW_K + 1):
+    for k in range(1, MOST_K + 1 if every else 2):
         yield FIXED, f"{k}", (Selected("confidence", k),) * len(val)
     if every:
-        for k in range(2, MOST_K + 1):
+        for k in WEIGHTED_K:
             weighted = [Selected("confidence", k, power) for power in POWERS]
             yield WEIGHTED, f"{k}", tuple(most_accurate(weighted, view) for view in val)
         for k, k_student in DIVISIONS:
