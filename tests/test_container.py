@@ -71,7 +71,7 @@ BAD_FILES = {
     "folder.mp4": (folder, "is a folder"),
     "empty.mp4": (nothing, r"is empty \(0 bytes\)"),
     "text.mp4": (text, "is not a video"),
-    "text.txt": (text, "is a text file"),
+    "text.txt": (text, "is not a video, but perhaps a picture, sound, text"),
     "noise.mp4": (noise, "is not a video"),
     "sound.mp4": (mux_sound, "has only audio"),
     "sound_with_cover.mp4": (with_cover, "has only audio"),

@@ -62,7 +62,7 @@ class ClipStream:
         check_sizes(None, size_px, resize)
         self.path, self.grid = Path(path), grid
         self.stopped_at_frame: int | None = None
-        self._damage: DamageError | None = None  # the first that was met
+        self._damage: str | None = None  # the first that was met
         self._cursor = FrameCursor(self.path, past_damage=True)
         try:
             self._scaler = FrameScaler(
@@ -123,7 +123,7 @@ class ClipStream:
             yield index, pixels
         if not n_usable:
             raise VideoError(
-                self.path, f"has no clip without damage: it {self._damage.cause}", "leave it out"
+                self.path, f"has no clip without damage: it {self._damage}", "leave it out"
             )
 
     def read(self, clip_indices: Sequence[int]) -> list[Pixels | None]:
@@ -175,7 +175,7 @@ class ClipStream:
             try:
                 frames.append(self._scaler.pixels(self._cursor.frame(number)))
             except DamageError as error:
-                self._damage = self._damage or error
+                self._damage = self._damage or error.cause
                 return None
         return np.stack(frames)[places]
 
@@ -198,7 +198,7 @@ class ClipStream:
             try:
                 frame = self._cursor.frame(number)
             except DamageError as error:
-                self._damage = self._damage or error
+                self._damage = self._damage or error.cause
                 lost = self._cursor.lost_with(number)
                 if lost is None:
                     self.stopped_at_frame = number

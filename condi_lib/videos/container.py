@@ -1,10 +1,13 @@
 """Open a video file, or say exactly why it is no usable video.
 
-FFmpeg is lenient: it opens a song with a cover picture as a video of one frame, and reads a file
-that was cut short as a shorter video. Here each of these is an error that names file and cause.
+FFmpeg is lenient: it opens a song with a cover picture as a video of one frame, follows a playlist
+to other files, and reads a file that was cut short as a shorter video. Here each of these is an
+error that names file and cause. So is what would block or exhaust the machine: a pipe, a device, a
+picture without bounds, thousands of streams.
 """
 
 import os
+import stat
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,7 +19,22 @@ from av.video.stream import VideoStream
 ISO_PARTS = {b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"pnot"}
 EBML_HEAD, EBML_SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 MISSING, UNREADABLE = "does not exist", "cannot be read"
-TEXT_CODECS = {"ansi", "bintext", "xbin", "idf"}  # FFmpeg renders text files as pictures
+# Files that hold a video themselves. FFmpeg's other formats are games, sounds, pictures (whose name
+# it takes for a pattern), text (which it renders), lists, which would send it anywhere, and streams
+# without a container, in which it gathers bytes without bounds until it finds a frame's end.
+FORMATS = (
+    "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,live_flv,asf,ogg,gif,apng,ivf,mxf,gxf,nut,rm,wtv,dv"
+)
+MOST_PIXELS = 8192 * 4320  # of a frame, 8K film; decoders hold up to a dozen frames
+MOST_STREAMS = 200  # FFmpeg opens a decoder for each
+LIMITS = {
+    # Only from the disk, since a playlist that calls itself .mp4 could send it anywhere.
+    "protocol_whitelist": "file",
+    "format_whitelist": FORMATS,
+    "max_streams": str(MOST_STREAMS),
+    "max_pixels": str(MOST_PIXELS),
+}
+PATIENCE_SEC = 60.0  # for opening, and for each packet: a file of 10^12 zeros would take hours
 
 
 class VideoError(ValueError):
@@ -42,22 +60,22 @@ def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
     """Open a file and choose its first moving-picture stream, decoded by one thread.
 
     Raises:
-        VideoError: If the file is missing, a folder, empty, cut short, no video, or only audio.
+        VideoError: If the file is missing, no regular file, empty, cut short, no video, only audio,
+            or its frames are too large.
     """
     _check_file(path)
     try:
         container = av.open(
-            # Absolute, since FFmpeg takes "concat:a" for an instruction, and only from the disk,
-            # since a playlist that calls itself .mp4 could send it anywhere.
-            str(path.absolute()),
-            options={"protocol_whitelist": "file"},
+            str(path.absolute()),  # absolute, since FFmpeg takes "concat:a" for an instruction
+            options=LIMITS,
             metadata_errors="replace",
+            timeout=PATIENCE_SEC,
         )
     except (av.error.FFmpegError, OSError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise VideoError(
-            path, f"is not a video that FFmpeg can read ({reason})", "replace or remove it"
-        ) from error
+        cause = f"is not a video that FFmpeg can read ({reason_of(error)})"
+        if isinstance(error, av.error.ArgumentError):  # what it says of a format not in the list
+            cause = "is not a video, but perhaps a picture, sound, text, playlist or bare stream"
+        raise VideoError(path, cause, "replace or remove it") from error
     try:
         return container, _choose_stream(path, container)
     except VideoError:
@@ -65,24 +83,42 @@ def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
         raise
 
 
+def reason_of(error: av.error.FFmpegError | OSError) -> str:
+    """Say in words what FFmpeg answered."""
+    if isinstance(error, av.error.ArgumentError):
+        return f"invalid, or frames of more than {MOST_PIXELS} px"
+    if isinstance(error, av.error.ExitError):
+        return f"nothing came for {PATIENCE_SEC:g} seconds"
+    if isinstance(error, av.error.MemoryError):
+        return f"it asks for too much memory or has more than {MOST_STREAMS} streams"
+    return getattr(error, "strerror", None) or str(error)
+
+
 def _choose_stream(path: Path, container: InputContainer) -> VideoStream:
     pictures = [s for s in container.streams.video if s.codec_context is not None]
-    if any(s.codec_context.name in TEXT_CODECS for s in pictures):
-        raise VideoError(path, "is a text file, not a video", "replace or remove it")
     moving = [s for s in pictures if not s.disposition & Disposition.attached_pic]
     if not moving:
         what = "has only audio" if container.streams.audio else "has no video stream"
         if container.streams.video and not pictures:
             what = "has a video stream whose codec FFmpeg does not know"
         raise VideoError(path, what, "replace or remove it")
-    moving[0].codec_context.thread_count = 1  # workers are processes; threads gain little here
+    decoder = moving[0].codec_context
+    if decoder.width * decoder.height > MOST_PIXELS:
+        cause = f"has frames of {decoder.width} x {decoder.height} px, more than {MOST_PIXELS} px"
+        raise VideoError(path, cause, "re-encode it smaller or leave it out")
+    decoder.options = {"max_pixels": LIMITS["max_pixels"]}  # a stream may change its size
+    decoder.thread_count = 1  # workers are processes; threads gain little here
     return moving[0]
 
 
 def _check_file(path: Path) -> None:
-    if path.is_dir():
-        raise VideoError(path, "is a folder", "name a video file")
     try:
+        kind = path.stat().st_mode
+        if stat.S_ISDIR(kind):
+            raise VideoError(path, "is a folder", "name a video file")
+        if not stat.S_ISREG(kind):  # reading a pipe waits for ever, /dev/zero never ends
+            cause = f"{UNREADABLE} (it is a pipe, socket or device)"
+            raise VideoError(path, cause, "copy the video into a file")
         with path.open("rb") as file:
             n_bytes = os.fstat(file.fileno()).st_size
             if n_bytes == 0:
@@ -94,6 +130,10 @@ def _check_file(path: Path) -> None:
         raise VideoError(
             path, f"{UNREADABLE} ({error.strerror})", "check the disk and the file's permissions"
         ) from error
+    except (UnicodeError, ValueError) as error:
+        if isinstance(error, VideoError):
+            raise
+        raise VideoError(path, f"is no name of a file ({error})", "check the path") from error
     if missing:
         raise VideoError(path, f"is truncated: {missing}", "download or copy it again")
 

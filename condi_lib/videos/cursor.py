@@ -17,9 +17,11 @@ from types import TracebackType
 from typing import Self
 
 import av
+from av.container import InputContainer
 from av.video.frame import PictureType, VideoFrame
+from av.video.stream import VideoStream
 
-from condi_lib.videos.container import VideoError, open_video
+from condi_lib.videos.container import VideoError, open_video, reason_of
 from condi_lib.videos.frame_table import FrameTable, packets_are_frames, read_table
 
 LEAVE_OUT = "re-encode it or leave it out"
@@ -53,7 +55,7 @@ class FrameCursor:
         """
         self.path = path
         self.table: FrameTable | None = None
-        self._lost: dict[int, tuple[range, DamageError]] = {}  # frame -> what is lost with it
+        self._lost: dict[int, tuple[range, str]] = {}  # frame -> what is lost with it, and why
         self._may_jump = True
         self._open()
         try:
@@ -78,7 +80,7 @@ class FrameCursor:
         try:
             table = read_table(self._container, self.stream, first_is_key)
         except av.error.FFmpegError as error:
-            raise VideoError(self.path, f"is damaged ({error.strerror})", LEAVE_OUT) from error
+            raise VideoError(self.path, f"is damaged ({reason_of(error)})", LEAVE_OUT) from error
         if table is None:
             self._reopen()
         else:
@@ -136,14 +138,14 @@ class FrameCursor:
                 to other frames than its packets promise.
         """
         if number in self._lost:
-            raise DamageError(*self._lost[number][1].args)
+            raise DamageError(self.path, self._lost[number][1], LEAVE_OUT)
         try:
             if number < self._first_held or self._worth_a_jump(number):
                 self._go_near(number)
             while not self._is_sure(number) and self._step(number):
                 pass
         except DamageError as error:
-            self._lose(number, error)
+            self._lose(number, error.cause)
             raise
         return self._held[number - self._first_held] if number < self._next else None
 
@@ -225,20 +227,14 @@ class FrameCursor:
         return reached, False
 
     def _decode(self) -> Iterator[VideoFrame]:
-        try:
-            yield from self._container.decode(self.stream)
-        except av.error.FFmpegError:
-            if self.table is not None:  # what was stored before the damage and not yet shown
-                with suppress(av.error.FFmpegError):
-                    yield from self.stream.codec_context.decode(None)
-            raise
+        return _decode(self._container, self.stream, rest=self.table is not None)
 
     def _step(self, number: int) -> bool:
         """Decode the next frame on the way to one; False at the end of the file."""
         try:
             frame = next(self._frames, None)
         except av.error.FFmpegError as error:
-            cause = f"is damaged at frame {self._next} ({error.strerror})"
+            cause = f"is damaged at frame {self._next} ({reason_of(error)})"
             raise self._damage(self._next, cause) from error
         if frame is None:
             if self.table is not None and self._next < len(self.table):
@@ -262,16 +258,27 @@ class FrameCursor:
         if self.table is None:
             self._reopen()
         else:
-            self._lose(number, error)
+            self._lose(number, cause)
             self._held.clear()
             self._frames, self._next = iter(()), len(self.table)  # from here on by a jump only
         return error
 
-    def _lose(self, number: int, error: DamageError) -> None:
+    def _lose(self, number: int, cause: str) -> None:
         if self.table is not None and number < len(self.table) and number not in self._lost:
             lost = self.table.lost_with(number)
-            self._lost.update(dict.fromkeys(lost, (lost, error)))
+            self._lost.update(dict.fromkeys(lost, (lost, cause)))
 
     def _reopen(self) -> None:
         self._container.close()
         self._open()
+
+
+def _decode(container: InputContainer, stream: VideoStream, rest: bool) -> Iterator[VideoFrame]:
+    """Decode from here on; with ``rest`` yield, before raising, what precedes the damage."""
+    try:
+        yield from container.decode(stream)
+    except av.error.FFmpegError:
+        if rest:  # stored before the damage and not yet shown
+            with suppress(av.error.FFmpegError):
+                yield from stream.codec_context.decode(None)
+        raise

@@ -8,6 +8,7 @@ caller decodes and counts.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 import numpy as np
 from av.container import InputContainer
@@ -68,6 +69,19 @@ class FrameTable:
         return frame if frame < len(self.pts) and self.pts[frame] == pts else None
 
 
+class _Stamp(NamedTuple):
+    """What is kept of a packet, so that memory does not grow with the file."""
+
+    pts: int | None
+    is_keyframe: bool
+    is_discard: bool
+    is_corrupt: bool
+
+    @classmethod
+    def of(cls, packet: Packet) -> Self:
+        return cls(packet.pts, packet.is_keyframe, packet.is_discard, packet.is_corrupt)
+
+
 def packets_are_frames(container: InputContainer, stream: VideoStream) -> bool:
     """Say whether format and codec store one frame per packet."""
     return (
@@ -84,7 +98,7 @@ def read_table(
     Leaves the container at its end. A packet that an edit list hides is decoded, never shown.
     Damage may hide that the first packet is a keyframe; ``first_is_key`` takes it for one.
     """
-    packets = [packet for packet in container.demux(stream) if packet.size]
+    packets = [_Stamp.of(packet) for packet in container.demux(stream) if packet.size]
     shown = [packet for packet in packets if not packet.is_discard]
     if not _tell_the_frames(packets, shown, first_is_key):
         return None
@@ -96,7 +110,7 @@ def read_table(
 
 
 def _tell_the_frames(
-    packets: Sequence[Packet], shown: Sequence[Packet], first_is_key: bool
+    packets: Sequence[_Stamp], shown: Sequence[_Stamp], first_is_key: bool
 ) -> bool:
     if not shown or any(p.pts is None or p.is_corrupt for p in packets):
         return False
@@ -109,7 +123,7 @@ def _tell_the_frames(
 
 
 def _keys(
-    packets: Sequence[Packet], pts: NDArray[np.int64]
+    packets: Sequence[_Stamp], pts: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the keyframes' numbers and the stamps by which the demuxer finds their packets.
 

@@ -6,8 +6,10 @@ The matrix takes a stored point (right, down) to where it is shown
 
 from dataclasses import dataclass
 
+import av
 import numpy as np
 from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 
@@ -46,7 +48,7 @@ def orientation_of(frame: VideoFrame) -> Orientation | None:
 def _matrix(frame: VideoFrame) -> tuple[float, float, float, float]:
     """Return where one step right and one step down in the stored picture lead when shown."""
     try:
-        stored = frame.side_data["DISPLAYMATRIX"]
+        stored = _small_copy(frame).side_data["DISPLAYMATRIX"]
     except KeyError:
         return 1.0, 0.0, 0.0, 1.0
     except ValueError:  # PyAV stumbles over side data that it has no name for, as phones write
@@ -54,3 +56,16 @@ def _matrix(frame: VideoFrame) -> tuple[float, float, float, float]:
         return np.cos(angle), np.sin(angle), -np.sin(angle), np.cos(angle)
     a, b, _, c, d = np.frombuffer(bytes(stored), dtype=np.int32)[:5].astype(float).tolist()
     return a, b, c, d
+
+
+def _small_copy(frame: VideoFrame) -> VideoFrame:
+    """Return a frame of four pixels with the same side data.
+
+    PyAV's frame and its side data hold each other, so that a frame that was asked for them stays in
+    memory, up to 100 MB of it, until the garbage collector comes by.
+    """
+    size = {"width": 2, "height": 2, "format": "gray"}
+    try:
+        return VideoReformatter().reformat(frame, **size, interpolation=Interpolation.POINT)
+    except av.error.FFmpegError:  # a format that swscale does not know; reading will say so
+        return frame

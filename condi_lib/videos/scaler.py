@@ -7,12 +7,13 @@ after that, equally on both sides.
 
 from pathlib import Path
 
+import av
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from condi_lib.videos.container import VideoError
+from condi_lib.videos.container import MOST_PIXELS, VideoError, reason_of
 from condi_lib.videos.orientation import Orientation, orientation_of
 
 Size = tuple[int, int]  # height, width
@@ -46,26 +47,39 @@ class FrameScaler:
 
         Raises:
             ValueError: If sizes are impossible: see ``check_sizes``.
-            VideoError: If the frame is to be shown at an angle that is no quarter turn.
+            VideoError: If the frame is to be shown at an angle that is no quarter turn, or is too
+                elongated to be brought to the size.
         """
         check_sizes(short_side_px, size_px, resize)
+        self._path = path
         self._orientation = orientation_in(path, first)
         shown = self._orientation.swap((first.height, first.width))
         self._scaled = _scaled_size(shown, short_side_px, size_px, resize)
+        if size_px != self._scaled and self._scaled[0] * self._scaled[1] > MOST_PIXELS:
+            cause = f"is {shown[1]} x {shown[0]} px, too elongated to keep its proportion"
+            raise VideoError(path, cause, "stretch it or leave it out")
         self.height_px, self.width_px = size_px or self._scaled
         self._reformatter = VideoReformatter()
 
     def pixels(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        """Return a frame as uint8 RGB ``[H, W, 3]``."""
+        """Return a frame as uint8 RGB ``[H, W, 3]``.
+
+        Raises:
+            VideoError: If swscale cannot convert it.
+        """
         height, width = self._orientation.swap(self._scaled)
-        rgb = self._reformatter.reformat(
-            frame,
-            width=width,
-            height=height,
-            format="rgb24",
-            interpolation=Interpolation.BILINEAR,
-            threads=1,
-        )
+        try:
+            rgb = self._reformatter.reformat(
+                frame,
+                width=width,
+                height=height,
+                format="rgb24",
+                interpolation=Interpolation.BILINEAR,
+                threads=1,
+            )
+        except av.error.FFmpegError as error:
+            cause = f"has frames that cannot be turned into RGB ({reason_of(error)})"
+            raise VideoError(self._path, cause, "re-encode it or leave it out") from error
         upright = self._orientation.apply(rgb.to_ndarray())
         top, left = (
             _margin(self._scaled[0], self.height_px),
