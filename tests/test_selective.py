@@ -122,7 +122,9 @@ def test_files_are_answered_as_tables_are(policy, table, paths):
 
 @pytest.mark.parametrize("policy", POLICIES, ids=str)
 @pytest.mark.parametrize(
-    "settings", [{"batch_size": 1}, {"batch_size": 64}, {"decoders": 0}, {"decoders": 3}], ids=str
+    "settings",
+    [{"batch_size": 1}, {"batch_size": 64}, {"decoders": 0}, {"decoders": 3, "workers": 3}],
+    ids=str,
 )
 def test_batches_and_threads_change_nothing(policy, settings, table, paths):
     expected = decide(table, policy)
@@ -272,8 +274,9 @@ def test_clips_in_memory_are_bounded_whatever_the_length(policy, monkeypatch):
 
 
 def test_who_stops_listening_stops_the_decoder(paths):
+    model = classifier(DENSE, decoders=2)
     before = threading.active_count()
-    answers = classifier(DENSE, decoders=2).predict_many(itertools.cycle(paths))
+    answers = model.predict_many(itertools.cycle(paths))
     next(answers)
     assert threading.active_count() > before
     answers.close()
@@ -303,6 +306,38 @@ def test_an_error_of_the_caller_s_list_is_raised(paths):
     answers = classifier(DENSE, batch_size=1).predict_many(broken())
     with pytest.raises(RuntimeError, match="the list broke"):
         list(answers)
+
+
+def test_dividing_a_batch_leaves_torch_s_threads_as_they_were(paths):
+    before = torch.get_num_threads()
+    threads = []
+
+    class Asked(torch.nn.Module):
+        def forward(self, clips):
+            threads.append((threading.get_ident(), torch.get_num_threads(), len(clips)))
+            return TEACHER(clips)
+
+    network = ClipNetwork(Asked(), PREPROCESS)
+    model = SelectiveClassifier(network, None, DENSE, CLASSES, GRID, SIZE, batch_size=8, workers=3)
+    threads.clear()  # its multiply-accumulates were counted
+    model.predict(paths[3])
+    assert sorted(n for _, _, n in threads) == [2, 3, 3]
+    assert {n for _, n, _ in threads} == {1} and threading.get_ident() not in dict(
+        (ident, None) for ident, _, _ in threads
+    )
+    assert torch.get_num_threads() == before
+
+
+def test_optimised_networks_answer_alike(paths):
+    model = classifier(Selected(k_clips=2), workers=2)
+    before = [each.probs for each in model.predict_many(paths)]
+    clips = torch.from_numpy(
+        np.stack([read_frames(path)[:4] for path in paths if path != paths[1]])
+    )
+    model.optimize(clips)
+    after = [each.probs for each in model.predict_many(paths)]
+    np.testing.assert_allclose(after, before, atol=1e-4)
+    assert model.predict(paths[3]).gmacs == classifier(Selected(k_clips=2)).predict(paths[3]).gmacs
 
 
 # --- live ---------------------------------------------------------------------------------------
@@ -402,8 +437,9 @@ def test_impossible_settings_are_refused():
     with pytest.raises(ValueError, match="needs a student with a confidence head"):
         classifier(Selected(k_clips=2), student=STUDENT.backbone)
     classifier(Selected("student_negative_entropy", 2), student=STUDENT.backbone)
-    with pytest.raises(ValueError, match="batch_size >= 1"):
-        classifier(DENSE, batch_size=0)
+    for wrong in ({"batch_size": 0}, {"decoders": -1}, {"workers": 0}):
+        with pytest.raises(ValueError, match="need batch_size >= 1, decoders >= 0, workers >= 1"):
+            classifier(DENSE, **wrong)
     with pytest.raises(ValueError, match="every must be at least 1"):
         ClipNetwork(TEACHER, PREPROCESS, every=0)
     big = ClipNetwork(STUDENT, PREPROCESS, size_px=(32, 32))

@@ -56,6 +56,7 @@ class SelectiveClassifier:
         batch_size: int = 8,
         device: str = "auto",
         decoders: int = 1,
+        workers: int | None = None,
         seed: int = 0,
     ) -> None:
         """Put two networks together.
@@ -71,21 +72,23 @@ class SelectiveClassifier:
             batch_size: Clips per forward pass of either network.
             device: As in :func:`condi_lib.distributed.pick_device`.
             decoders: Threads that decode, a video at a time each; 0 decodes between batches.
+            workers: Threads that share a batch on a processor, with one core each; None: as many
+                as torch may use.
             seed: Of random policies; the draw depends on it and on the video's place in the list.
 
         Raises:
             ValueError: If the policy needs a student, or its confidence, and there is none.
         """
-        if batch_size < 1 or decoders < 0:
-            raise ValueError(
-                f"need batch_size >= 1 and decoders >= 0, got {batch_size} and {decoders}"
-            )
+        if batch_size < 1 or decoders < 0 or (workers is not None and workers < 1):
+            asked = f"{batch_size}, {decoders} and {workers}"
+            raise ValueError(f"need batch_size >= 1, decoders >= 0, workers >= 1, got {asked}")
         self.policy, self.classes = policy, tuple(classes)
         self.source = VideoSource(grid, size_px, resize)
         self.batch_size, self.decoders, self.seed = batch_size, decoders, seed
         self.device = pick_device(device)
-        self._teacher = teacher.on(self.device)
-        self._student = None if student is None else student.on(self.device)
+        workers = torch.get_num_threads() if workers is None else workers
+        self._teacher = teacher.on(self.device, workers)
+        self._student = None if student is None else student.on(self.device, workers)
         self._check_student()
         self._gmacs = [self._gmacs_of(runner) for runner in (self._teacher, self._student)]
 
@@ -106,7 +109,8 @@ class SelectiveClassifier:
             student: The same, for the student.
             policy: By default the 5 clips of highest confidence; without a student all clips.
             classes: Class of each output of the teacher, where its file does not know.
-            **settings: ``batch_size``, ``device``, ``decoders``, ``seed``.
+            **settings: ``batch_size``, ``device``, ``decoders``, ``workers``,
+                ``seed``.
 
         Raises:
             FileNotFoundError: If a file is missing.
@@ -189,16 +193,24 @@ class SelectiveClassifier:
             )
         return LiveSession(self._pipeline(), self.source, self.classes, self.rates)
 
-    def optimize(self, clips: Tensor, compiled: bool = True) -> None:
+    def optimize(self, clips: Tensor, compiled: bool = False) -> None:
         """Put both networks into the quickest mode whose answers agree; see ``models.optimize``.
 
         Args:
             clips: Example clips as decoded, uint8 RGB ``[n, T, H, W, 3]``: real ones, a hundred.
-            compiled: Whether to try ``torch.compile``, which takes a minute or so.
+            compiled: Whether to try ``torch.compile``, which takes a minute or so. On a processor
+                dividing batches between threads, which compiled code does not allow, is often as
+                quick.
         """
         self._teacher = self._teacher.optimize(clips, self.batch_size, compiled)
         if self._student is not None:
             self._student = self._student.optimize(clips, self.batch_size, compiled)
+
+    def warm_up(self) -> None:
+        """Run both networks once, so that the times of the first video are not those of a start."""
+        shape = (self.source.grid.sampled_frames, self.source.size_px, len(self.classes))
+        for runner in filter(None, (self._teacher, self._student)):
+            runner.warm_up(*shape)
 
     def rates(self) -> Rates:
         """Return what a clip costs each network, as measured so far."""

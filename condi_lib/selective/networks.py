@@ -1,7 +1,9 @@
 """A network with all it takes to run it on decoded clips, and a clock."""
 
+import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
@@ -37,10 +39,10 @@ class ClipNetwork:
         if self.every < 1:
             raise ValueError(f"every must be at least 1, got {self.every}")
 
-    def on(self, device: torch.device) -> "Runner":
-        """Return the network ready to run on a device."""
+    def on(self, device: torch.device, workers: int = 1) -> "Runner":
+        """Return the network ready to run on a device; ``workers`` as in :class:`Runner`."""
         model = self.model.to(device, memory_format=torch.channels_last_3d).eval()
-        return Runner(model, self, device)
+        return Runner(model, self, device, workers)
 
     def input_of(self, clips: Tensor) -> Tensor:
         """Return network input of decoded clips, uint8 RGB ``[B, T, H, W, 3]``.
@@ -57,13 +59,21 @@ class ClipNetwork:
 class Runner:
     """A network on its device, which counts the clips it sees and the time it takes.
 
+    On a processor a batch is divided between ``workers`` threads that calculate with one core each:
+    light networks consist of operations too small to be divided themselves.
+
     Attributes:
+        workers: Threads that share a batch; 1 where the device is no processor.
         n_clips: Clips that it has seen.
         seconds: Time that it has taken for them, preprocessing included.
     """
 
-    def __init__(self, model: nn.Module, network: ClipNetwork, device: torch.device) -> None:
+    def __init__(
+        self, model: nn.Module, network: ClipNetwork, device: torch.device, workers: int = 1
+    ) -> None:
         self.model, self.network, self.device = model, network, device
+        self.workers = workers if device.type == "cpu" else 1
+        self._pool = _one_core_each(self.workers) if self.workers > 1 else None
         self.n_clips, self.seconds = 0, 0.0
 
     @property
@@ -84,29 +94,50 @@ class Runner:
             Class logits ``[B, C]``, confidences z̃ ``[B]`` or None, and the seconds it took.
         """
         start = time.perf_counter()
-        batch = torch.stack(list(clips)).to(self.device, non_blocking=True)
-        logits, confidence = forward_clips(self.model, self.network.input_of(batch), n_classes)
+        logits, confidence = self._forward(clips, n_classes)
         seconds = time.perf_counter() - start  # the logits are on the CPU, so CUDA is done
         self.n_clips, self.seconds = self.n_clips + len(clips), self.seconds + seconds
         return logits, confidence, seconds
 
-    def optimize(self, clips: Tensor, batch_size: int, compiled: bool = True) -> "Runner":
+    def _forward(self, clips: Sequence[Tensor], n_classes: int) -> tuple[Tensor, Tensor | None]:
+        if self._pool is None or len(clips) == 1:
+            return self._said(clips, n_classes)
+        size = -(-len(clips) // self.workers)
+        parts = [clips[first : first + size] for first in range(0, len(clips), size)]
+        said = list(self._pool.map(lambda part: self._said(part, n_classes), parts))
+        logits, confidence = zip(*said, strict=True)
+        return torch.cat(logits), None if confidence[0] is None else torch.cat(confidence)
+
+    def _said(self, clips: Sequence[Tensor], n_classes: int) -> tuple[Tensor, Tensor | None]:
+        batch = torch.stack(list(clips)).to(self.device, non_blocking=True)
+        return forward_clips(self.model, self.network.input_of(batch), n_classes)
+
+    def warm_up(self, sampled_frames: int, size_px: Size, n_classes: int) -> None:
+        """Show it a black clip, so that times that are taken later are steady; it is not counted.
+
+        Raises:
+            ValueError: If the network does not give ``n_classes`` logits.
+        """
+        self._said([torch.zeros(sampled_frames, *size_px, 3, dtype=torch.uint8)], n_classes)
+
+    def optimize(self, clips: Tensor, batch_size: int, compiled: bool) -> "Runner":
         """Return the same network in its quickest safe mode here; see ``models.optimize``.
 
         Args:
             clips: Decoded example clips, uint8 RGB ``[n, T, H, W, 3]``: real ones.
             batch_size: Clips per forward pass.
-            compiled: Whether to try ``torch.compile``.
+            compiled: Whether to try ``torch.compile``. Compiled code brings its own threads, so
+                batches are no longer divided.
         """
-        shown = self.network.input_of(clips.to(self.device))
-        quick = optimize(self.model, shown, self.device, batch_size, compiled=compiled)
-        return Runner(quick, self.network, self.device)
+        workers = 1 if compiled else self.workers
+        shown, size = self.network.input_of(clips.to(self.device)), max(1, batch_size // workers)
+        quick = optimize(self.model, shown, self.device, size, compiled=compiled)
+        return Runner(quick, self.network, self.device, workers)
 
     def macs(self, sampled_frames: int, size_px: Size) -> int:
         """Return the multiply-accumulates of a clip that is decoded to this shape."""
         clip = torch.zeros(1, sampled_frames, *size_px, 3, dtype=torch.uint8)
-        model = getattr(self.model, "network", self.model)  # what optimize wraps
-        return macs(model, self.network.input_of(clip).shape[1:])
+        return macs(self.network.model, self.network.input_of(clip).shape[1:])
 
     def has_confidence(self, sampled_frames: int, size_px: Size) -> bool:
         """Return whether the network has a confidence head, by asking it about a black clip."""
@@ -126,3 +157,14 @@ def _averaged_down(clips: Tensor, size_px: Size) -> Tensor:
     small = interpolate(frames, size_px, mode="bilinear", antialias=True)
     pixels = small.round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
     return pixels.unflatten(0, clips.shape[:2])
+
+
+def _one_core_each(workers: int) -> ThreadPoolExecutor:
+    """Threads in which torch calculates with one core; in this thread nothing changes."""
+    n_threads, all_there = torch.get_num_threads(), threading.Barrier(workers)
+    pool = ThreadPoolExecutor(workers, "clip network", torch.set_num_threads, (1,))
+    try:
+        list(pool.map(lambda _: all_there.wait(), range(workers)))
+    finally:  # the threads changed what those started later would get, not this thread's
+        torch.set_num_threads(n_threads)
+    return pool
