@@ -181,6 +181,7 @@ def test_the_clip_rows_add_up_to_the_answer(policy, table, paths):
         np.testing.assert_allclose(rows["confidence"], view.confidence[0], atol=1e-5)
         np.testing.assert_allclose(rows["student_prob"], student.max(axis=1), atol=1e-5)
     np.testing.assert_allclose(rows["start_sec"], rows["start_frame"] / 30)
+    assert not rows["damaged"].any()  # nor are those that nobody looked at
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=str)

@@ -25,6 +25,7 @@ class OpenVideo:
         n_classes: C.
         n_clips: Clips so far, damaged ones and those that nobody looks at included.
         arrived: Those that can be shown to a network.
+        damaged: Those that cannot.
         pixels: Those that the teacher may want to see later.
         student: Class logits ``[C]`` by clip.
         confidence: z̃ by clip.
@@ -39,6 +40,7 @@ class OpenVideo:
     n_classes: int
     n_clips: int = 0
     arrived: set[int] = field(default_factory=set)
+    damaged: set[int] = field(default_factory=set)
     pixels: dict[int, Tensor] = field(default_factory=dict)
     student: dict[int, Tensor] = field(default_factory=dict)
     confidence: dict[int, float] = field(default_factory=dict)
@@ -64,8 +66,7 @@ class OpenVideo:
         """Note that a clip has come in."""
         self._unsettled = 0
         self.n_clips = max(self.n_clips, clip + 1)
-        if not damaged:
-            self.arrived.add(clip)
+        (self.damaged if damaged else self.arrived).add(clip)
 
     def hear_student(
         self, clips: Sequence[int], pixels: Sequence[Tensor], logits: Tensor, z: Tensor | None

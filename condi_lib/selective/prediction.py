@@ -34,7 +34,7 @@ class Prediction:
             probability; None and NaN where that network did not look); ``student_weight,
             teacher_weight`` (in the answer; they sum to 1 over the video);
             ``answer_student_prob, answer_teacher_prob`` (what each says of the video's answer);
-            ``damaged`` (not shown to any network).
+            ``damaged`` (it could not be shown to a network).
         policy: How clips were shared between the networks.
         n_frames: Frames of the video; None where damage hides the end.
         damaged_frames: Frames that could not be used, with those that refer to them.
@@ -182,7 +182,7 @@ def _clip_rows(
     for name, said in (("student", video.student), ("teacher", video.teacher)):
         columns |= _said(name, said, video.n_clips, classes, answer)
     columns |= {"teacher_weight": weights[0], "student_weight": weights[1]}
-    columns["damaged"] = [clip not in video.arrived for clip in index.tolist()]
+    columns["damaged"] = [clip in video.damaged for clip in index.tolist()]
     return pd.DataFrame(columns)
 
 
