@@ -1,8 +1,8 @@
 """Figures. ``use_style()`` once, then functions that take ``ax`` and give it back.
 
 ``style`` fixes how each method looks, ``curves``, ``cost_curves`` and ``bars`` draw numbers,
-``filmstrips`` draws videos, ``line_labels`` names curves, ``saving`` writes files. Nothing here
-computes a result.
+``filmstrips`` draws videos, ``timeline`` what was predicted of one, ``line_labels`` names curves,
+``saving`` writes files. Nothing here computes a result.
 """
 
 from condi_lib.plotting.bars import (
@@ -41,6 +41,7 @@ from condi_lib.plotting.style import (
     text_colour,
     use_style,
 )
+from condi_lib.plotting.timeline import prediction_timeline, thumbnail_clips
 
 __all__ = [
     "METHODS",
@@ -57,6 +58,7 @@ __all__ = [
     "label_lines",
     "loss_curves",
     "percent_axis",
+    "prediction_timeline",
     "published_curve",
     "rate_curves",
     "read_record",
@@ -70,6 +72,7 @@ __all__ = [
     "style_of",
     "styles_of",
     "text_colour",
+    "thumbnail_clips",
     "training_curves",
     "use_style",
 ]
