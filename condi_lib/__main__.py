@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import tyro
 from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, Suppress, arg, subcommand
 
+from condi_lib.predict.options import ClipOptions, NetworkOptions, OutputOptions
+
 
 def study(
     name: Positional[str],
@@ -180,12 +182,34 @@ def check_weights(
         sys.exit(1)
 
 
+def predict(
+    videos: Annotated[Positional[tuple[str, ...]], arg(metavar="VIDEO...")],
+    networks: OmitArgPrefixes[NetworkOptions],
+    clips: OmitArgPrefixes[ClipOptions],
+    output: OmitArgPrefixes[OutputOptions],
+) -> None:
+    """Classify videos: a student skims them, the teacher sees the clips that are worth it.
+
+    Ends with status 1 if a video could not be classified (the others are), with 2 if nothing was
+    begun: options that do not go together, or no networks.
+
+    Args:
+        videos: Video files.
+    """
+    from condi_lib.predict.run import run_predict
+
+    for sign in (signal.SIGTERM, signal.SIGHUP):  # end as on Ctrl-C, with what is finished
+        signal.signal(sign, signal.default_int_handler)
+    sys.exit(run_predict(videos, networks, clips, output))
+
+
 def main() -> None:
     """Run a command; a known mistake ends in one readable message, not in a traceback."""
     try:
         tyro.extras.subcommand_cli_from_dict(
             {
                 "study": study,
+                "predict": predict,
                 "data": data,
                 "check-weights": check_weights,
                 "job": job,
@@ -199,7 +223,8 @@ def main() -> None:
             sys.exit(f"error: {error}")
         raise
     except KeyboardInterrupt:
-        print("\nstopped; what is done is kept, run the same command again to go on")
+        told = "\nstopped; what is done is kept, run the same command again to go on"
+        print(told, file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
 
 

@@ -25,6 +25,7 @@ ROOMS = (
     {"study"},
     {"claims"},
     {"plotting"},
+    {"predict"},
     {"explore", "__main__"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
