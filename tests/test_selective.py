@@ -329,6 +329,17 @@ def test_dividing_a_batch_leaves_torch_s_threads_as_they_were(paths):
     assert torch.get_num_threads() == before
 
 
+def test_another_policy_for_the_same_networks(table, paths):
+    model = classifier(Selected(k_clips=1))
+    for policy in (Adaptive(0.5, 4), DENSE):
+        other = model.with_policy(policy)
+        found = [each.probs for each in other.predict_many(paths)]
+        np.testing.assert_allclose(found, decide(table, policy).probs, atol=1e-5)
+    assert model.policy == Selected(k_clips=1)
+    with pytest.raises(ValueError, match="needs a student; give one"):
+        classifier(DENSE, student=None).with_policy(Divided(2, 1))
+
+
 def test_optimised_networks_answer_alike(paths):
     model = classifier(Selected(k_clips=2), workers=2)
     before = [each.probs for each in model.predict_many(paths)]

@@ -1,5 +1,6 @@
 """Selective inference: the student skims a video, the teacher sees the clips that are worth it."""
 
+import copy
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -87,8 +88,8 @@ class SelectiveClassifier:
         self.batch_size, self.decoders, self.seed = batch_size, decoders, seed
         self.device = pick_device(device)
         workers = torch.get_num_threads() if workers is None else workers
-        self._teacher = teacher.on(self.device, workers)
-        self._student = None if student is None else student.on(self.device, workers)
+        self._teacher = teacher.on(self.device, len(classes), workers)
+        self._student = None if student is None else student.on(self.device, len(classes), workers)
         self._check_student()
         self._gmacs = [self._gmacs_of(runner) for runner in (self._teacher, self._student)]
 
@@ -121,6 +122,17 @@ class SelectiveClassifier:
         if policy is None:
             policy = DENSE if student is None else Selected()
         return cls(policy=policy, **vars(networks), **settings)
+
+    def with_policy(self, policy: Policy) -> Self:
+        """Return a classifier of the same networks, not copied, that shares clips otherwise.
+
+        Raises:
+            ValueError: If the policy needs a student, or its confidence, and there is none.
+        """
+        other = copy.copy(self)
+        other.policy = policy
+        other._check_student()
+        return other
 
     @property
     def clips_in_memory(self) -> int:
@@ -208,7 +220,7 @@ class SelectiveClassifier:
 
     def warm_up(self) -> None:
         """Run both networks once, so that the times of the first video are not those of a start."""
-        shape = (self.source.grid.sampled_frames, self.source.size_px, len(self.classes))
+        shape = (self.source.grid.sampled_frames, self.source.size_px)
         for runner in filter(None, (self._teacher, self._student)):
             runner.warm_up(*shape)
 
@@ -217,8 +229,7 @@ class SelectiveClassifier:
         return Rates(*self._gmacs, self._teacher.sec_per_clip)
 
     def _pipeline(self) -> Pipeline:
-        n_classes = len(self.classes)
-        return Pipeline(self._teacher, self._student, self.policy, n_classes, self.batch_size)
+        return Pipeline(self._teacher, self._student, self.policy, self.batch_size)
 
     def _chooser(self, number: int) -> Chooser | None:
         """What chooses the clips of a video before it is decoded, if that is possible."""

@@ -17,6 +17,8 @@ from condi_lib.scoring import forward_clips
 from condi_lib.videos.decode import Size
 from condi_lib.videos.preprocess import Preprocess
 
+TIMED_ROUNDS = 3  # forward passes of each mode; the quickest counts
+
 
 @dataclass(frozen=True)
 class ClipNetwork:
@@ -39,10 +41,10 @@ class ClipNetwork:
         if self.every < 1:
             raise ValueError(f"every must be at least 1, got {self.every}")
 
-    def on(self, device: torch.device, workers: int = 1) -> "Runner":
-        """Return the network ready to run on a device; ``workers`` as in :class:`Runner`."""
+    def on(self, device: torch.device, n_classes: int, workers: int = 1) -> "Runner":
+        """Return the network ready to run on a device; other arguments as in :class:`Runner`."""
         model = self.model.to(device, memory_format=torch.channels_last_3d).eval()
-        return Runner(model, self, device, workers)
+        return Runner(model, self, device, n_classes, workers)
 
     def input_of(self, clips: Tensor) -> Tensor:
         """Return network input of decoded clips, uint8 RGB ``[B, T, H, W, 3]``.
@@ -63,15 +65,22 @@ class Runner:
     light networks consist of operations too small to be divided themselves.
 
     Attributes:
+        n_classes: Logits that it must give, C.
         workers: Threads that share a batch; 1 where the device is no processor.
         n_clips: Clips that it has seen.
         seconds: Time that it has taken for them, preprocessing included.
     """
 
     def __init__(
-        self, model: nn.Module, network: ClipNetwork, device: torch.device, workers: int = 1
+        self,
+        model: nn.Module,
+        network: ClipNetwork,
+        device: torch.device,
+        n_classes: int,
+        workers: int = 1,
     ) -> None:
         self.model, self.network, self.device = model, network, device
+        self.n_classes = n_classes
         self.workers = workers if device.type == "cpu" else 1
         self._pool = _one_core_each(self.workers) if self.workers > 1 else None
         self.n_clips, self.seconds = 0, 0.0
@@ -81,58 +90,74 @@ class Runner:
         """Mean time of a clip so far; None before the first one."""
         return self.seconds / self.n_clips if self.n_clips else None
 
-    def __call__(
-        self, clips: Sequence[Tensor], n_classes: int
-    ) -> tuple[Tensor, Tensor | None, float]:
+    def __call__(self, clips: Sequence[Tensor]) -> tuple[Tensor, Tensor | None, float]:
         """Run the network on some clips.
 
         Args:
             clips: Each uint8 RGB ``[T, H, W, 3]``.
-            n_classes: C.
 
         Returns:
             Class logits ``[B, C]``, confidences z̃ ``[B]`` or None, and the seconds it took.
         """
         start = time.perf_counter()
-        logits, confidence = self._forward(clips, n_classes)
+        logits, confidence = self._forward(clips)
         seconds = time.perf_counter() - start  # the logits are on the CPU, so CUDA is done
         self.n_clips, self.seconds = self.n_clips + len(clips), self.seconds + seconds
         return logits, confidence, seconds
 
-    def _forward(self, clips: Sequence[Tensor], n_classes: int) -> tuple[Tensor, Tensor | None]:
+    def _forward(self, clips: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
         if self._pool is None or len(clips) == 1:
-            return self._said(clips, n_classes)
+            return self._said(clips)
         size = -(-len(clips) // self.workers)
         parts = [clips[first : first + size] for first in range(0, len(clips), size)]
-        said = list(self._pool.map(lambda part: self._said(part, n_classes), parts))
+        said = list(self._pool.map(self._said, parts))
         logits, confidence = zip(*said, strict=True)
         return torch.cat(logits), None if confidence[0] is None else torch.cat(confidence)
 
-    def _said(self, clips: Sequence[Tensor], n_classes: int) -> tuple[Tensor, Tensor | None]:
+    def _said(self, clips: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
         batch = torch.stack(list(clips)).to(self.device, non_blocking=True)
-        return forward_clips(self.model, self.network.input_of(batch), n_classes)
+        return forward_clips(self.model, self.network.input_of(batch), self.n_classes)
 
-    def warm_up(self, sampled_frames: int, size_px: Size, n_classes: int) -> None:
+    def warm_up(self, sampled_frames: int, size_px: Size) -> None:
         """Show it a black clip, so that times that are taken later are steady; it is not counted.
 
         Raises:
             ValueError: If the network does not give ``n_classes`` logits.
         """
-        self._said([torch.zeros(sampled_frames, *size_px, 3, dtype=torch.uint8)], n_classes)
+        self._said([torch.zeros(sampled_frames, *size_px, 3, dtype=torch.uint8)])
 
     def optimize(self, clips: Tensor, batch_size: int, compiled: bool) -> "Runner":
         """Return the same network in its quickest safe mode here; see ``models.optimize``.
 
+        Compiled code brings its own threads, so it competes with dividing the batch.
+
         Args:
             clips: Decoded example clips, uint8 RGB ``[n, T, H, W, 3]``: real ones.
             batch_size: Clips per forward pass.
-            compiled: Whether to try ``torch.compile``. Compiled code brings its own threads, so
-                batches are no longer divided.
+            compiled: Whether to try ``torch.compile``.
         """
-        workers = 1 if compiled else self.workers
-        shown, size = self.network.input_of(clips.to(self.device)), max(1, batch_size // workers)
+        shown, ways = self.network.input_of(clips.to(self.device)), {self.workers: False}
+        if compiled:
+            ways[1] = True
+        runners = [
+            self._in_mode(shown, max(1, batch_size // workers), workers, how)
+            for workers, how in ways.items()
+        ]
+        batch = list(clips[:batch_size])
+        return min(runners, key=lambda runner: runner.best_sec(batch))
+
+    def _in_mode(self, shown: Tensor, size: int, workers: int, compiled: bool) -> "Runner":
         quick = optimize(self.model, shown, self.device, size, compiled=compiled)
-        return Runner(quick, self.network, self.device, workers)
+        return Runner(quick, self.network, self.device, self.n_classes, workers)
+
+    def best_sec(self, clips: Sequence[Tensor], rounds: int = TIMED_ROUNDS) -> float:
+        """Return the shortest of some times that it takes for these clips; nothing is counted."""
+        seconds = []
+        for _ in range(rounds):
+            start = time.perf_counter()
+            self._forward(clips)
+            seconds.append(time.perf_counter() - start)
+        return min(seconds)
 
     def macs(self, sampled_frames: int, size_px: Size) -> int:
         """Return the multiply-accumulates of a clip that is decoded to this shape."""

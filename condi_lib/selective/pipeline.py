@@ -26,7 +26,6 @@ class Pipeline:
         teacher: Runs on chosen clips.
         student: Runs first; None where the policy needs none.
         policy: Which clips are chosen.
-        n_classes: C.
         batch_size: Clips per forward pass.
     """
 
@@ -35,18 +34,17 @@ class Pipeline:
         teacher: Runner,
         student: Runner | None,
         policy: Policy,
-        n_classes: int,
         batch_size: int,
     ) -> None:
         self.teacher, self.student, self.policy = teacher, student, policy
-        self.n_classes, self.batch_size = n_classes, batch_size
+        self.batch_size = batch_size
         self._for_student: deque[Waiting] = deque()
         self._for_teacher: deque[Waiting] = deque()
         self._ended: dict[OpenVideo, Facts] = {}
 
     def open(self, name: str) -> OpenVideo:
         """Begin a video."""
-        return OpenVideo(name, self.policy, self.n_classes)
+        return OpenVideo(name, self.policy, self.teacher.n_classes)
 
     def arrive(self, video: OpenVideo, clip: int, pixels: Tensor | None) -> None:
         """Take a clip, uint8 ``[T, H, W, 3]``; None: it is damaged."""
@@ -111,7 +109,7 @@ class Pipeline:
     def _run_student(self) -> None:
         batch = self._take(self._for_student)
         pixels = [each[2] for each in batch]
-        logits, z, seconds = self.student(pixels, self.n_classes)
+        logits, z, seconds = self.student(pixels)
         first = 0
         for video, group in groupby(batch, key=lambda each: each[0]):
             clips = [clip for _, clip, _ in group]
@@ -123,7 +121,7 @@ class Pipeline:
 
     def _run_teacher(self) -> None:
         batch = self._take(self._for_teacher)
-        logits, _, seconds = self.teacher([each[2] for each in batch], self.n_classes)
+        logits, _, seconds = self.teacher([each[2] for each in batch])
         for (video, clip, _), said in zip(batch, logits, strict=True):
             video.spend("teacher", seconds / len(batch))
             video.hear_teacher(clip, said)
