@@ -504,7 +504,6 @@ def test_a_reader_who_has_had_enough_is_no_error(project, videos, monkeypatch):
         assert run_predict(videos, *options) == 1
 
 
-@pytest.mark.slow
 def test_quicker_modes_say_the_same(predict, videos):
     plain, quick = (predict(videos[0], *STUDY, "--json", *how) for how in ((), ("--optimize",)))
     assert plain[0] == quick[0] == 0

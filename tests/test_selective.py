@@ -407,6 +407,13 @@ def test_costs_are_counted(paths):
     assert alone.dense_sec is None and alone.gmacs == pytest.approx(11 * student)
 
 
+def test_warming_up_counts_for_nothing(paths):
+    plain, warm = classifier(Selected(k_clips=2)), classifier(Selected(k_clips=2))
+    warm.warm_up()
+    assert warm.rates() == plain.rates() and warm.rates().teacher_sec is None
+    np.testing.assert_array_equal(warm.predict(paths[3]).probs, plain.predict(paths[3]).probs)
+
+
 def test_a_prediction_as_json(paths):
     answer = classifier(Selected(k_clips=2)).predict(paths[6])
     told = json.loads(json.dumps(answer.as_dict(k=2), allow_nan=False))

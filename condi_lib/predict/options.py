@@ -32,8 +32,8 @@ class NetworkOptions:
         seed: Which of its seeds; also of the draw with --mode random.
         loss: Which of its students. Default: condi_sr.
         device: cpu, cuda or mps; auto is the best there is.
-        optimize: First find the quickest safe way to run the networks here. It takes a minute or
-            more: for many videos.
+        optimize: First find the quickest safe way to run the networks here, on clips of these
+            videos. It takes a while: for many videos.
     """
 
     teacher: Annotated[str | None, arg(metavar="FILE")] = None
