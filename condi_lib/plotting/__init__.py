@@ -11,7 +11,7 @@ from condi_lib.plotting.bars import (
     histogram_by_truth,
     stacked_shares,
 )
-from condi_lib.plotting.cost_curves import accuracy_over_cost
+from condi_lib.plotting.cost_curves import accuracy_over_cost, time_over_k
 from condi_lib.plotting.curves import (
     accuracy_over_k,
     loss_curves,
@@ -73,6 +73,7 @@ __all__ = [
     "styles_of",
     "text_colour",
     "thumbnail_clips",
+    "time_over_k",
     "training_curves",
     "use_style",
 ]

@@ -82,3 +82,41 @@ def _family(ax: Axes, rows: pd.DataFrame, style: MethodStyle) -> None:
         if setting:
             ax.annotate(setting, (x, y), textcoords="offset points", fontsize=7, color=QUIET,
                         zorder=ON_TOP + 1, **where)  # fmt: skip
+
+
+def time_over_k(
+    ax: Axes, rows: pd.DataFrame, styles: Mapping[str, MethodStyle], lines: Mapping[str, float]
+) -> Axes:
+    """Draw the measured time of a video over the clips that the teacher sees, beside its limit.
+
+    Args:
+        ax: Where to draw.
+        rows: One per setting: ``family, teacher_clips, sec, low, high`` (seconds per video), and
+            ``limit``, the seconds that multiply-accumulates alone would allow.
+        styles: Looks of the families, in the order of the legend.
+        lines: Seconds of what does not depend on K, by name.
+
+    Returns:
+        The same ``ax``.
+    """
+    for family, look in styles.items():
+        members = rows[rows["family"] == family].sort_values("teacher_clips")
+        below, above = members["sec"] - members["low"], members["high"] - members["sec"]
+        ax.errorbar(
+            members["teacher_clips"], members["sec"], [below, above], capsize=2, elinewidth=0.9,
+            label=look.label, zorder=ON_TOP, **look.line(),
+        )  # fmt: skip
+    limits = rows.drop_duplicates("teacher_clips").sort_values("teacher_clips")
+    ax.plot(
+        limits["teacher_clips"], limits["limit"], color=QUIET, linestyle=(0, (1, 1.5)),
+        label="what multiply-accumulates alone allow",
+    )  # fmt: skip
+    for name, sec in lines.items():
+        ax.axhline(sec, color=QUIET, linewidth=1)
+        ax.annotate(
+            f"{name}: {sec:.2f} s", (1, sec), xycoords=("axes fraction", "data"), xytext=(-3, 3),
+            textcoords="offset points", ha="right", va="bottom", color=QUIET, fontsize="small",
+        )  # fmt: skip
+    ax.set(xlabel="clips seen by the teacher", ylabel="seconds per video", ylim=(0, None))
+    ax.legend(loc="upper left")
+    return ax

@@ -218,6 +218,11 @@ class SelectiveClassifier:
         if self._student is not None:
             self._student = self._student.optimize(clips, self.batch_size, compiled)
 
+    def modes(self) -> list[str]:
+        """Return how each network runs, in words."""
+        runners = {"teacher": self._teacher, "student": self._student}
+        return [f"{name}: {runner.mode}" for name, runner in runners.items() if runner is not None]
+
     def warm_up(self) -> None:
         """Run both networks once, so that the times of the first video are not those of a start."""
         shape = (self.source.grid.sampled_frames, self.source.size_px)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from condi_lib.cost import macs
-from condi_lib.models import optimize
+from condi_lib.models import OptimizedModel, optimize
 from condi_lib.models.student import StudentOutput
 from condi_lib.scoring import forward_clips
 from condi_lib.videos.decode import Size
@@ -89,6 +89,15 @@ class Runner:
     def sec_per_clip(self) -> float | None:
         """Mean time of a clip so far; None before the first one."""
         return self.seconds / self.n_clips if self.n_clips else None
+
+    @property
+    def mode(self) -> str:
+        """How it runs, in words."""
+        threads = f"batches divided between {self.workers} threads of one core each"
+        steps = ["as given"]
+        if isinstance(self.model, OptimizedModel):
+            steps = list(self.model.report.chosen) or ["plain fp32"]
+        return ", ".join([*steps, *([threads] if self.workers > 1 else [])])
 
     def __call__(self, clips: Sequence[Tensor]) -> tuple[Tensor, Tensor | None, float]:
         """Run the network on some clips.
