@@ -249,3 +249,37 @@ def test_a_picture_type_that_may_depend_on_later_frames_waits(make_video):
     for place, pts in enumerate(stored):
         before = max(shown.index(earlier) for earlier in stored[: place + 1])
         assert sure_at[shown.index(pts)] >= before
+
+
+@pytest.mark.parametrize("name", ["transport.ts", "flash.flv"])
+def test_a_stream_ends_where_frames_are_lost_without_an_error(make_video, tmp_path, name):
+    source = make_video(name)
+    content, expected = bytearray(source.read_bytes()), clips_by_reader(source, GRID)
+    if name == "transport.ts":
+        middle = len(content) // 2 // 188 * 188
+        del content[middle : middle + 10 * 188]  # whole packets, as a bad antenna loses them
+    else:
+        start, _, _ = packets_of(source)[47]
+        content[start + 4] = content[start + 4] & 0xE0 | 10  # "end of sequence": no frame
+    path = tmp_path / name
+    path.write_bytes(content)
+    with ClipStream(path, GRID, SIZE) as stream:
+        good = usable(stream, expected)
+        assert 30 < stream.stopped_at_frame < 60
+        assert good == list(range(stream.stopped_at_frame // 8))
+    with pytest.raises(VideoError, match=rf"{name}: is damaged at frame \d+ \(.* missing\)"):
+        probe(path)
+
+
+def test_a_stream_whose_times_ignore_the_order_is_read(make_video, tmp_path):
+    """As a careless copy of an avi file makes it; its frames still come in their order."""
+    path = tmp_path / "careless.ts"
+    with av.open(str(make_video("h264.avi"))) as source, av.open(str(path), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream, packet.pts = stream, packet.dts
+                target.mux(packet)
+    expected = clips_by_reader(make_video("h264.avi"), GRID)
+    with ClipStream(path, GRID, SIZE) as stream:
+        assert usable(stream, expected) == list(range(13))

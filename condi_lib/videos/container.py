@@ -83,8 +83,8 @@ def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
         raise
 
 
-def reason_of(error: av.error.FFmpegError | OSError) -> str:
-    """Say in words what FFmpeg answered."""
+def reason_of(error: Exception) -> str:
+    """Say in words what FFmpeg, or whoever watches over it, answered."""
     if isinstance(error, av.error.ArgumentError):
         return f"invalid, or frames of more than {MOST_PIXELS} px"
     if isinstance(error, av.error.ExitError):

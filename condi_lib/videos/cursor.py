@@ -11,18 +11,16 @@ therefore decoded ahead, as many as the file stores out of order.
 
 from collections import deque
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import av
-from av.container import InputContainer
 from av.video.frame import PictureType, VideoFrame
-from av.video.stream import VideoStream
 
 from condi_lib.videos.container import VideoError, open_video, reason_of
 from condi_lib.videos.frame_table import FrameTable, packets_are_frames, read_table
+from condi_lib.videos.watch import LostFrame, decode
 
 LEAVE_OUT = "re-encode it or leave it out"
 MOST_OUT_OF_ORDER = 16  # frames, in H.264 and HEVC; others allow less
@@ -227,13 +225,13 @@ class FrameCursor:
         return reached, False
 
     def _decode(self) -> Iterator[VideoFrame]:
-        return _decode(self._container, self.stream, rest=self.table is not None)
+        return decode(self._container, self.stream, has_table=self.table is not None)
 
     def _step(self, number: int) -> bool:
         """Decode the next frame on the way to one; False at the end of the file."""
         try:
             frame = next(self._frames, None)
-        except av.error.FFmpegError as error:
+        except (av.error.FFmpegError, LostFrame) as error:
             cause = f"is damaged at frame {self._next} ({reason_of(error)})"
             raise self._damage(self._next, cause) from error
         if frame is None:
@@ -271,14 +269,3 @@ class FrameCursor:
     def _reopen(self) -> None:
         self._container.close()
         self._open()
-
-
-def _decode(container: InputContainer, stream: VideoStream, rest: bool) -> Iterator[VideoFrame]:
-    """Decode from here on; with ``rest`` yield, before raising, what precedes the damage."""
-    try:
-        yield from container.decode(stream)
-    except av.error.FFmpegError:
-        if rest:  # stored before the damage and not yet shown
-            with suppress(av.error.FFmpegError):
-                yield from stream.codec_context.decode(None)
-        raise
