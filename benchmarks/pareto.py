@@ -240,7 +240,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--study", default="embedded", help="`full` has three seeds")
     parser.add_argument("--sizes", nargs="*", choices=[*SIZES], default=[*SIZES])
     parser.add_argument(
-        "--videos", type=int, default=72, help="timed with each setting, over all seeds"
+        "--videos", type=int, default=24, help="timed with each setting, over all seeds"
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batch-size", type=int, default=8, help="clips per forward pass")

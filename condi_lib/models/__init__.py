@@ -2,8 +2,9 @@
 
 ``small`` has those of the embedded study, ``resnext3d``, ``r2plus1d``, ``shufflenetv2`` and
 ``mobilenetv2`` those of the paper; ``student`` adds the confidence head; ``zoo`` builds by name,
-torchvision's, Hugging Face's and your own too; ``weights`` reads published and own weights;
-``optimize`` makes any network quick.
+torchvision's, Hugging Face's and your own too; ``shrunk`` lets them see less of a clip;
+``weights`` reads published and own weights; ``optimize`` makes any network quick, ``one_dnn`` one
+that is shown single clips.
 """
 
 from condi_lib.models.optimize import OptimizedModel, optimize
