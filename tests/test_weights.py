@@ -9,6 +9,8 @@ import argparse
 import io
 import os
 import re
+import warnings
+import zipfile
 from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -340,9 +342,90 @@ def test_a_file_of_something_else_is_refused(content, message, tmp_path):
         load_weights(path)
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path):
+@pytest.mark.parametrize("name", ["w.pth", "w" * 300 + ".pth", "\0w.pth", "file/w.pth"])
+def test_a_file_that_is_not_there_is_told(name, tmp_path):
+    (tmp_path / "file").touch()
     with pytest.raises(FileNotFoundError, match=r"w\.pth: no such file of weights; put it there"):
+        load_weights(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=str
+)
+def test_what_is_no_file_is_neither_waited_for_nor_read(make, tmp_path):
+    make(tmp_path / "w.pth")
+    with pytest.raises(FileNotFoundError, match=r"w\.pth: is a folder, pipe or device"):
         load_weights(tmp_path / "w.pth")
+
+
+@pytest.mark.parametrize(
+    ("header", "body"),
+    [
+        (b"{}", 2**63),  # says it is longer than any file
+        (
+            b'{"a": {"dtype": "U8", "shape": [1099511627776], "data_offsets": [0, 1099511627776]}}',
+            0,
+        ),
+        (b'{"a": ' * 9999, 0),
+    ],
+)
+def test_safetensors_whose_header_lies_are_refused(header, body, tmp_path):
+    path = tmp_path / "w.safetensors"
+    path.write_bytes((body or len(header)).to_bytes(8, "little") + header)
+    with pytest.raises(ValueError, match=r"w\.safetensors: cannot be read as safetensors"):
+        load_weights(path)
+
+
+def packed_again(source: Path, path: Path, change=lambda name, content: content) -> Path:
+    """Copy an archive with its members compressed."""
+    with (
+        zipfile.ZipFile(source) as old,
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for name in old.namelist():
+            new.writestr(name, change(name, old.read(name)))
+    return path
+
+
+@pytest.mark.parametrize("grown", ["", "data.pkl"])
+def test_a_compressed_archive_is_refused_unread(grown, state, tmp_path):
+    """PyTorch would take compressed bytes for weights, and unpack zeros without end."""
+    bomb = bytes(10**8)
+    path = packed_again(
+        save(state, tmp_path / "plain.pth"),
+        tmp_path / "w.pth",
+        lambda name, content: content + bomb if grown and name.endswith(grown) else content,
+    )
+    with pytest.raises(ValueError, match=r"w\.pth: '.*' in it is compressed"):
+        load_weights(path)
+
+
+def test_an_archive_of_code_is_refused(tmp_path):
+    path = tmp_path / "w.pth"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TorchScript is on its way out
+        torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), path)
+    with pytest.raises(ValueError, match=r"w\.pth: is a program \(TorchScript\)"):
+        load_weights(path)
+
+
+@pytest.mark.parametrize(
+    ("tensor", "message"),
+    [
+        (lambda old: old.to_sparse(), r"is no plain tensor \(.* torch.sparse_coo"),
+        (lambda old: old.to("meta"), "is no plain tensor .* on meta"),
+        (lambda old: old.to(torch.complex64), "is no plain tensor .*complex64"),
+        (lambda old: torch.zeros(1).expand(10**12), "would fill 3725.3 GiB"),
+        (lambda old: old * torch.nan, r"1 is not finite \(features.0.0.weight\)"),
+        (lambda old: old / 0, r"1 is not finite \(features.0.0.weight\)"),
+    ],
+)
+def test_tensors_that_are_no_weights_are_refused(tensor, message, state, tmp_path):
+    first = "features.0.0.weight"
+    state |= {first: tensor(state[first])}
+    path = save(state, tmp_path / "w.pth")
+    with pytest.raises(ValueError, match=rf"^{re.escape(str(path))}: .*{message}"):
+        load_weights(path)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ or a scheduler left there is passed over; anything else is refused by name.
 
 import hashlib
 import re
+import stat
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from torch import Tensor
 CLASSES_SUFFIX = ".classes.txt"
 # Under these keys do programs keep the weights in a checkpoint.
 STATE_KEYS = ("state_dict", "model_state_dict", "model_state", "model", "net", "weights")
+MOST_BYTES = 4 * 2**30  # of tensors that repeat what the file holds once; layers may share theirs
 WRAPPERS = ("module.", "_orig_mod.")  # of nn.DataParallel, and of torch.compile
 
 
@@ -48,12 +50,10 @@ def read_weights_file(path: Path) -> WeightsFile:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is none of these, cut short, or would run code.
+        ValueError: If it is none of these, cut short, compressed, or would run code, or if a tensor
+            is no plain one or fills more memory than the file could tell of.
     """
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: no such file of weights; put it there, or correct the path"
-        )
+    _check_is_file(path)
     with path.open("rb") as file:
         start = file.read(64)
     if start[8:9] == b"{":
@@ -70,6 +70,21 @@ def read_weights_file(path: Path) -> WeightsFile:
     )
 
 
+def _check_is_file(path: Path) -> None:
+    try:
+        kind = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        if isinstance(error, PermissionError):
+            raise
+        raise FileNotFoundError(
+            f"{path}: no such file of weights; put it there, or correct the path"
+        ) from error
+    if not stat.S_ISREG(kind):
+        raise FileNotFoundError(
+            f"{path}: is a folder, pipe or device and no file of weights; correct the path"
+        )
+
+
 def _read_safetensors(path: Path) -> WeightsFile:
     try:
         with safe_open(path, framework="pt") as file:
@@ -79,6 +94,7 @@ def _read_safetensors(path: Path) -> WeightsFile:
         raise ValueError(
             f"{path}: cannot be read as safetensors ({error}); it may be cut short: copy it again"
         ) from error
+    _check_tensors(path, tensors)
     return WeightsFile(path, "safetensors", _unwrapped(tensors), metadata=metadata)
 
 
@@ -97,7 +113,28 @@ def _read_pickled(path: Path, kind: str) -> WeightsFile:
             f"{path}: {', '.join(strange)} are not tensors, so this is no state dict; its weights "
             f"should stand at the top or under one of {list(STATE_KEYS)}"
         )
+    _check_tensors(path, named)
     return WeightsFile(path, kind, _unwrapped(named), arch if isinstance(arch, str) else "")
+
+
+def _check_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse what looks like weights by name and shape, and is none.
+
+    A few bytes may tell of a tensor of any size, which repeats one number without end.
+    """
+    for name, tensor in tensors.items():
+        plain = tensor.layout == torch.strided and tensor.device.type == "cpu"
+        if not plain or tensor.is_quantized or tensor.is_complex():
+            raise ValueError(
+                f"{path}: {name} is no plain tensor (its type is {tensor.dtype}, {tensor.layout}, "
+                f"on {tensor.device.type}); save the state dict of the network as it was trained"
+            )
+    n_bytes, in_file = sum(t.numel() * t.element_size() for t in tensors.values()), path.stat()
+    if n_bytes > max(MOST_BYTES, 2 * in_file.st_size):
+        raise ValueError(
+            f"{path}: its tensors would fill {n_bytes / 2**30:.1f} GiB of memory, but the file has "
+            f"{in_file.st_size} bytes: they repeat a few numbers; such a file is not read"
+        )
 
 
 def _told(content: Any) -> str:
@@ -155,12 +192,13 @@ _HARMLESS = [
 
 def _unpickle(path: Path) -> Any:
     """The file's content as far as it is tensors, numbers, texts and plain containers."""
+    is_zip = zipfile.is_zipfile(path)
+    if is_zip:
+        _check_archive(path)
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(_HARMLESS):
             warnings.simplefilter("ignore")  # of old storages and protocols, which are known here
-            return torch.load(
-                path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
-            )
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
     except Exception as error:  # a damaged pickle can raise anything
         told = str(error).strip() or type(error).__name__
         if (named := re.search(r"GLOBAL (\S+)", told)) is None:
@@ -174,6 +212,33 @@ def _unpickle(path: Path) -> Any:
             "can run code when it is read, so it is not. If you know who made it, save the "
             "state dict alone with the program it comes from"
         ) from error
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse programs and compressed archives.
+
+    PyTorch compresses no weights and takes their bytes as they stand, so it would read noise. A
+    small archive may also hold any number of zeros.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except zipfile.BadZipFile as error:
+        raise ValueError(
+            f"{path}: cannot be read as a PyTorch checkpoint ({error}); it may be cut short: get "
+            "it again"
+        ) from error
+    if any("/code/" in member.filename for member in members):
+        raise ValueError(
+            f"{path}: is a program (TorchScript) and not weights alone; save the state dict with "
+            "the program it comes from"
+        )
+    packed = [m.filename for m in members if m.compress_type != zipfile.ZIP_STORED]
+    if packed:
+        raise ValueError(
+            f"{path}: {packed[0]!r} in it is compressed, which torch.save never does; it was "
+            "unpacked and packed again: get the file as it was published"
+        )
 
 
 def file_digest(path: Path) -> str:

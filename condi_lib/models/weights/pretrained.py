@@ -15,7 +15,7 @@ from condi_lib.models.weights.class_order import (
 from condi_lib.models.weights.files import classes_path, read_classes, read_weights_file
 from condi_lib.models.weights.layouts import Recipe
 from condi_lib.models.weights.recognise import Recognised, recognise
-from condi_lib.models.weights.shapes import head_of, matched, options_told, shapes_of
+from condi_lib.models.weights.shapes import check_numbers, head_of, matched, options_told, shapes_of
 from condi_lib.models.zoo import build_backbone
 from condi_lib.videos.preprocess import Preprocess
 
@@ -184,7 +184,7 @@ def load_weights(
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is damaged or would run code, is of another network, or tensors are
-            missing, unexpected or of another shape; says which and what to try.
+            missing, unexpected, of another shape or not finite; says which and what to try.
     """
     path = Path(path)
     file = read_weights_file(path)
@@ -198,6 +198,9 @@ def load_weights(
     expected |= {name: [num_classes, *expected[name][1:]] for name in head}
     looks = f"looks like {found.backbone}{options_told(wanted)} ({found.source})"
     ours = matched(path, tensors, expected, found.published, looks, _advice(found, wanted))
+    named = {found.published(name): tensor for name, tensor in ours.items()}
+    named |= {CONFIDENCE + name: tensor for name, tensor in confidence_head.items()}
+    check_numbers(path, named, infinite=":" in found.backbone)
     recipe = _in_order(path, found.recipe(num_classes, channel_order), channel_order)
     names = _class_names(path, classes, recipe.classes, num_classes)
     about = (path, found.source, found.backbone, wanted, found.options)

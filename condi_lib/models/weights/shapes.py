@@ -89,6 +89,26 @@ def matched(
     return {ours: tensors.get(theirs, zero).detach() for ours, theirs in names.items()}
 
 
+def check_numbers(path: Path, tensors: Mapping[str, Tensor], infinite: bool) -> None:
+    """Refuse weights that are no numbers, with which every prediction would be none.
+
+    Args:
+        path: For messages.
+        tensors: By name.
+        infinite: Whether weights may be infinite, as masks of somebody's own network may.
+
+    Raises:
+        ValueError: Listing them.
+    """
+    is_bad = torch.isnan if infinite else lambda tensor: ~torch.isfinite(tensor)
+    bad = [name for name, t in tensors.items() if t.is_floating_point() and bool(is_bad(t).any())]
+    if bad:
+        raise ValueError(
+            f"{path}: of its tensors {_told('not finite', bad)}: training diverged before they "
+            "were saved; take an earlier checkpoint"
+        )
+
+
 def _told(kind: str, listed: Sequence[str]) -> str:
     verb = "is" if len(listed) == 1 else "are"
     more = f", and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
