@@ -2,7 +2,7 @@
 
 ``classifier`` is what one uses; ``networks`` runs a network on decoded clips, ``decoding`` brings
 clips in while networks compute, ``open_video`` knows what has been said of one video so far,
-``prediction`` is the answer, ``live`` takes frames as they come.
+``answers`` follows many of them, ``prediction`` is an answer, ``live`` takes frames as they come.
 """
 
 from condi_lib.selective.classifier import SelectiveClassifier

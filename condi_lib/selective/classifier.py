@@ -13,7 +13,8 @@ from condi_lib.clip_table import DenseView
 from condi_lib.distributed import pick_device
 from condi_lib.evaluation import random_generator
 from condi_lib.sampling import DENSE, Policy, Selected
-from condi_lib.selective.decoding import Chooser, Event, Video, VideoSource, events_of
+from condi_lib.selective.answers import Answers
+from condi_lib.selective.decoding import Chooser, Facts, Video, VideoSource, events_of
 from condi_lib.selective.live import LiveSession
 from condi_lib.selective.loading import load_networks
 from condi_lib.selective.networks import ClipNetwork, Runner
@@ -175,22 +176,16 @@ class SelectiveClassifier:
         Raises:
             ValueError: As :meth:`predict`, for what is no fault of a file.
         """
-        pipeline, open_videos = self._pipeline(), {}
-        names: list[str] = []
-        named = (self._noted(video, names) for video in videos)
-        events = events_of(named, self.source, self._chooser, self.batch_size, self.decoders)
-        ready: dict[int, Prediction | VideoError] = {}
-        turn = 0
+        answers = Answers(self._pipeline(), self._conclude)
+        events = events_of(
+            answers.of(videos), self.source, self._chooser, self.batch_size, self.decoders
+        )
         with closing(events):
             for event in events:
-                self._take(event, pipeline, open_videos, names, ready)
-                ready |= self._answers(pipeline, open_videos)
-                while turn in ready:
-                    yield ready.pop(turn)
-                    turn += 1
-        pipeline.work(flush=True)
-        ready |= self._answers(pipeline, open_videos)
-        yield from (ready[number] for number in sorted(ready))
+                answers.take(event)
+                yield from answers.in_order()
+        answers.flush()
+        yield from answers.in_order()
 
     def live(self) -> LiveSession:
         """Return a session that takes frames as they come and keeps the best clips so far.
@@ -203,7 +198,7 @@ class SelectiveClassifier:
                 f"'{self.policy}' chooses by place in a video whose end is not known yet; take a "
                 "policy that ranks clips, or dense"
             )
-        return LiveSession(self._pipeline(), self.source, self.classes, self.rates)
+        return LiveSession(self._pipeline(), self.source, self._conclude)
 
     def optimize(self, clips: Tensor, compiled: bool = False) -> None:
         """Put both networks into the quickest mode whose answers agree; see ``models.optimize``.
@@ -249,46 +244,8 @@ class SelectiveClassifier:
 
         return choose
 
-    @staticmethod
-    def _noted(video: Video, names: list[str]) -> Video:
-        names.append(str(video) if isinstance(video, str | Path) else f"frames {len(names)}")
-        return video
-
-    def _take(
-        self,
-        event: Event,
-        pipeline: Pipeline,
-        open_videos: dict[int, OpenVideo],
-        names: Sequence[str],
-        ready: dict[int, Prediction | VideoError],
-    ) -> None:
-        """Let an event take its course."""
-        if event.error is not None:
-            if not isinstance(event.error, VideoError):
-                raise event.error
-            if event.number in open_videos:
-                pipeline.drop(open_videos.pop(event.number))
-            ready[event.number] = event.error
-            return
-        if event.number not in open_videos:
-            open_videos[event.number] = pipeline.open(names[event.number])
-        video = open_videos[event.number]
-        if event.end is not None:
-            pipeline.end(video, event.end)
-        else:
-            pipeline.arrive(video, event.clip, event.pixels)
-        pipeline.work()
-
-    def _answers(
-        self, pipeline: Pipeline, open_videos: dict[int, OpenVideo]
-    ) -> dict[int, Prediction]:
-        answers = {}
-        for video, facts in pipeline.answered():
-            number = next(n for n, each in open_videos.items() if each is video)
-            del open_videos[number]
-            frames = self.source.grid.clip_frames
-            answers[number] = conclude(video, facts, self.classes, frames, self.rates())
-        return answers
+    def _conclude(self, video: OpenVideo, facts: Facts) -> Prediction:
+        return conclude(video, facts, self.classes, self.source.grid.clip_frames, self.rates())
 
     def _check_student(self) -> None:
         if not self.policy.needs_student:

@@ -8,8 +8,9 @@ import torch
 from numpy.typing import NDArray
 
 from condi_lib.selective.decoding import Facts, VideoSource
+from condi_lib.selective.open_video import OpenVideo
 from condi_lib.selective.pipeline import Pipeline
-from condi_lib.selective.prediction import Prediction, Rates, conclude
+from condi_lib.selective.prediction import Prediction
 from condi_lib.videos.clip_cutter import ClipCutter
 from condi_lib.videos.clip_stream import HandedFrames
 
@@ -32,11 +33,9 @@ class LiveSession:
         self,
         pipeline: Pipeline,
         source: VideoSource,
-        classes: tuple[str, ...],
-        rates: Callable[[], Rates],
+        conclude: Callable[[OpenVideo, Facts], Prediction],
     ) -> None:
-        self._pipeline, self._source = pipeline, source
-        self._classes, self._rates = classes, rates
+        self._pipeline, self._source, self._conclude = pipeline, source, conclude
         self._frames = HandedFrames(source.size_px, source.resize)
         self._cutter = ClipCutter(source.grid)
         self._video = pipeline.open("live")
@@ -76,5 +75,4 @@ class LiveSession:
             started=self._started,
             decode_sec=self._decode_sec,
         )
-        frames = self._source.grid.clip_frames
-        return conclude(self._video, facts, self._classes, frames, self._rates())
+        return self._conclude(self._video, facts)
