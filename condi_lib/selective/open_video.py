@@ -13,6 +13,7 @@ from torch import Tensor
 
 from condi_lib.clip_table import DenseView
 from condi_lib.sampling import Policy, queue_length
+from condi_lib.selective.logits import LogitsByClip
 
 
 @dataclass(eq=False)
@@ -42,11 +43,9 @@ class OpenVideo:
     arrived: set[int] = field(default_factory=set)
     damaged: set[int] = field(default_factory=set)
     pixels: dict[int, Tensor] = field(default_factory=dict)
-    student: dict[int, Tensor] = field(default_factory=dict)
     confidence: dict[int, float] = field(default_factory=dict)
     score: dict[int, float] = field(default_factory=dict)
     asked: set[int] = field(default_factory=set)
-    teacher: dict[int, Tensor] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     _unsettled: int = 0  # with fewer clips than that it is not settled
 
@@ -57,6 +56,9 @@ class OpenVideo:
         Otherwise every clip that comes in is one that the teacher sees.
         """
         return self.policy.ranking is not None
+
+    def __post_init__(self) -> None:
+        self.student, self.teacher = (LogitsByClip(self.n_classes) for _ in range(2))
 
     def spend(self, what: str, seconds: float) -> None:
         """Add to the time that was spent."""
@@ -82,7 +84,7 @@ class OpenVideo:
         Raises:
             ValueError: If a score is NaN: ranking would put that clip first.
         """
-        self.student.update(zip(clips, logits, strict=True))
+        self.student.put(clips, logits)
         if z is not None:
             self.confidence.update(zip(clips, z.tolist(), strict=True))
         if not self.ranks:
@@ -100,7 +102,7 @@ class OpenVideo:
 
     def hear_teacher(self, clip: int, logits: Tensor) -> None:
         """Note what the teacher said of a clip."""
-        self.teacher[clip] = logits
+        self.teacher.put([clip], logits.unsqueeze(0))
 
     def wanted(self) -> list[int]:
         """Return the clips that the teacher is to see next, of those that it was not asked about.
@@ -143,17 +145,12 @@ class OpenVideo:
         return self._view(range(self.n_clips))
 
     def _view(self, clips: Sequence[int]) -> DenseView:
-        unheard = torch.zeros(self.n_classes)
-
-        def stacked(said: dict[int, Tensor]) -> Tensor:
-            return torch.stack([said.get(clip, unheard) for clip in clips]).unsqueeze(0)
-
         confidence = torch.tensor([[self.confidence.get(clip, 0.0) for clip in clips]])
         return DenseView(
             video_id=[self.name],
             label=torch.zeros(1, dtype=torch.int64),
             mask=torch.tensor([[clip in self.arrived for clip in clips]]),
-            teacher_logits=stacked(self.teacher),
-            student_logits=stacked(self.student) if self.student else None,
+            teacher_logits=self.teacher.of(clips).unsqueeze(0),
+            student_logits=self.student.of(clips).unsqueeze(0) if self.student.clips else None,
             confidence=confidence if self.confidence else None,
         )

@@ -101,7 +101,7 @@ class Pipeline:
         return not self.policy.needs_student or len(video.student) == len(video.arrived)
 
     def _is_answered(self, video: OpenVideo) -> bool:
-        return self._is_skimmed(video) and video.asked <= video.teacher.keys()
+        return self._is_skimmed(video) and video.asked <= video.teacher.clips
 
     def _take(self, waiting: deque[Waiting]) -> list[Waiting]:
         return [waiting.popleft() for _ in range(min(self.batch_size, len(waiting)))]

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from condi_lib.sampling import Policy
 from condi_lib.selective.decoding import Facts
+from condi_lib.selective.logits import LogitsByClip
 from condi_lib.selective.open_video import OpenVideo
 
 DIGITS = 6  # of numbers in JSON
@@ -187,15 +187,16 @@ def _clip_rows(
 
 
 def _said(
-    name: str, said: dict[int, Tensor], n_clips: int, classes: tuple[str, ...], answer: int
+    name: str, said: LogitsByClip, n_clips: int, classes: tuple[str, ...], answer: int
 ) -> dict[str, Any]:
     """A network's top class, its probability, and that of the answer, by clip."""
-    top: list[str | None] = [None] * n_clips
+    clips = sorted(said.clips)
+    probs = said.of(clips).double().softmax(dim=1).numpy()
+    top = np.full(n_clips, None, dtype=object)
     prob, of_answer = np.full((2, n_clips), np.nan)
-    for clip, logits in said.items():
-        probs = logits.double().softmax(dim=0)
-        best = int(probs.argmax())
-        top[clip], prob[clip], of_answer[clip] = classes[best], probs[best], probs[answer]
+    if clips:
+        top[clips] = [classes[best] for best in probs.argmax(axis=1)]
+        prob[clips], of_answer[clips] = probs.max(axis=1), probs[:, answer]
     return {f"{name}_class": top, f"{name}_prob": prob, f"answer_{name}_prob": of_answer}
 
 
