@@ -4,6 +4,9 @@ Frames refer to each other, so damage spoils all that follows it up to the next 
 for itself, a keyframe. Clips that touch such frames are marked, and the others are exactly what
 they would be in the intact file. Where no table tells which frame is which (avi, ts, ...), nothing
 behind the damage has a known place, and the video ends there.
+
+Damage is what a decoder notices. Bits may flip so that others follow them without contradiction;
+FFmpeg's decoders of H.264, MPEG-4 and AV1 notice most of that, those of HEVC and VP8 little.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
