@@ -47,7 +47,7 @@ endif
 lab: $(READY)  ## open the notebooks in JupyterLab
 	$(RUN) -m jupyter lab notebooks
 
-bench: $(READY)  ## measure speed and memory
+bench: $(READY)  ## measure speed and memory, for hours: better one file of benchmarks/ by itself
 	@set -e; for file in $(wildcard benchmarks/*.py); do echo "$$file"; $(RUN) $$file; done
 
 lint: $(READY)  ## check style and format of code and notebooks
