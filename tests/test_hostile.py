@@ -14,11 +14,15 @@ from pathlib import Path
 import pytest
 from hostile_files import GROUPS, ONE_PIXEL, make_hostile_files
 from read_hostile import WAYS
+from tiny_clips import network
 from video_files import mux_video, numbered_frames
 
+from condi_lib.sampling import DENSE, Selected
+from condi_lib.selective import ClipNetwork, SelectiveClassifier
 from condi_lib.videos.clip_stream import ClipStream
 from condi_lib.videos.clips import ClipGrid
 from condi_lib.videos.decode import VideoError, probe
+from condi_lib.videos.preprocess import Preprocess
 
 CHILD = Path(__file__).with_name("read_hostile.py")
 HUNG_SEC = 60  # of the clock on a machine that may be busy; CPU time is held to MOST_CPU_SEC
@@ -181,3 +185,27 @@ def test_frames_without_bounds_are_named(corpus):
     for name in ("vp8.webm", "moving.gif"):
         with pytest.raises(VideoError, match=message):
             probe(corpus[0][f"too large: {name} of 16383 px"])
+
+
+@pytest.mark.parametrize(
+    "policy", [DENSE, Selected(k_clips=2), Selected("equidistant", 2)], ids=str
+)
+def test_each_ends_in_a_prediction_or_an_error_that_names_the_file(corpus, policy):
+    pixels = Preprocess(24, mean=(0.5,) * 3)
+    networks = ClipNetwork(network(), pixels), ClipNetwork(network("condi_sr"), pixels)
+    model = SelectiveClassifier(*networks, policy, ("bright", "dark"), ClipGrid(8), (24, 40))
+    paths = list(corpus[0].values())
+    answers = list(model.predict_many(paths))
+    assert len(answers) == len(paths)
+    predicted = [each for each in answers if not isinstance(each, VideoError)]
+    assert 40 < len(predicted) < len(paths) - 40
+    for path, answer in zip(paths, answers, strict=True):
+        if isinstance(answer, VideoError):
+            assert answer.path == path and answer.cause and answer.advice
+        else:
+            assert answer.video == str(path) and answer.probs.sum() == pytest.approx(1)
+            assert answer.n_teacher and not answer.clips["damaged"].all()
+    damaged = [each for each in predicted if each.damaged_frames]
+    assert damaged or policy == Selected("equidistant", 2)
+    for each in damaged:
+        assert each.clips["damaged"].any() or each.stopped_at_frame is not None
