@@ -299,14 +299,34 @@ def test_videos_are_taken_from_the_list_as_they_are_needed(paths):
     answers.close()
 
 
-def test_an_error_of_the_caller_s_list_is_raised(paths):
+@pytest.mark.parametrize("decoders", [0, 1, 2])
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("the list broke"),
+        VideoError("a.txt", "the list broke", "mend it"),
+        SystemExit(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_of_the_caller_s_list_is_raised(error, decoders, paths):
     def broken():
         yield paths[0]
-        raise RuntimeError("the list broke")
+        raise error
 
-    answers = classifier(DENSE, batch_size=1).predict_many(broken())
-    with pytest.raises(RuntimeError, match="the list broke"):
+    answers = classifier(DENSE, batch_size=1, decoders=decoders).predict_many(broken())
+    with pytest.raises(type(error)) as found:
         list(answers)
+    assert found.value is error
+
+
+def test_frames_that_end_their_thread_leave_nobody_waiting():
+    def frames():
+        yield from noise(9)
+        raise SystemExit("the camera's driver gave up")
+
+    with pytest.raises(SystemExit, match="gave up"):
+        classifier(DENSE).predict(frames())
 
 
 def test_dividing_a_batch_leaves_torch_s_threads_as_they_were(paths):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from condi_lib.selective.decoding import Event, Facts, Video
+from condi_lib.selective.decoding import THE_LIST, Event, Facts, Video
 from condi_lib.selective.open_video import OpenVideo
 from condi_lib.selective.pipeline import Pipeline
 from condi_lib.selective.prediction import Prediction
@@ -40,7 +40,7 @@ class Answers:
         """Let an event take its course.
 
         Raises:
-            Exception: What went wrong that is no fault of a file.
+            BaseException: What went wrong that is no fault of a file.
         """
         number = event.number
         if event.error is not None:
@@ -67,8 +67,8 @@ class Answers:
             yield self._ready.pop(self._turn)
             self._turn += 1
 
-    def _give_up(self, number: int, error: Exception) -> None:
-        if not isinstance(error, VideoError):
+    def _give_up(self, number: int, error: BaseException) -> None:
+        if number == THE_LIST or not isinstance(error, VideoError):
             raise error
         self._names.pop(number, None)
         if (video := self._open.pop(number, None)) is not None:

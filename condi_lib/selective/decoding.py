@@ -24,6 +24,7 @@ from condi_lib.videos.decode import Size, VideoError
 Video = str | Path | Iterable[NDArray[np.uint8]]
 Chooser = Callable[[int], list[int]]  # from the number of clips to those that are looked at
 Result = TypeVar("Result")
+THE_LIST = -1  # in place of a video's number, where the list of videos itself breaks
 PATIENCE_SEC = 0.1  # how long a thread waits before it asks again whether it should stop
 
 
@@ -55,7 +56,7 @@ class Event:
     """Something that happened to the video with this number, in the order of the list.
 
     Attributes:
-        number: Which video.
+        number: Which video; ``THE_LIST`` where the error is none of a video's.
         clip: Number of a clip that came in; None if this is no clip.
         pixels: uint8 ``[T, H, W, 3]``; None where the clip is damaged.
         end: That was all of the video.
@@ -66,7 +67,7 @@ class Event:
     clip: int | None = None
     pixels: Tensor | None = None
     end: Facts | None = None
-    error: Exception | None = None
+    error: BaseException | None = None
 
 
 @dataclass(frozen=True)
@@ -257,18 +258,19 @@ class _Decoders:
 
     def _work(self) -> None:
         with suppress(_Stopped):
-            for number, video in iter(self._next, None):
-                for event in self._read(number, video):
-                    self._put(event)
+            try:
+                for number, video in iter(self._next, None):
+                    for event in self._read(number, video):
+                        self._put(event)
+            except _Stopped:
+                raise
+            except BaseException as error:  # or whoever waits for this thread would do so for ever
+                self._put(Event(THE_LIST, error=error))
             self._put(None)
 
     def _next(self) -> tuple[int, Video] | None:
-        try:
-            with self._lock:
-                return next(self._videos, None)
-        except Exception as error:  # of the caller's own list
-            self._put(Event(-1, error=error))
-            return None
+        with self._lock:
+            return next(self._videos, None)
 
     def _put(self, event: Event | None) -> None:
         while not self._stop.is_set():
