@@ -167,6 +167,18 @@ def test_without_a_table_the_video_ends_in_the_damage(make_video, tmp_path, name
         assert (found[0] == expected[0]).all() and found[1:] == [None, None]
 
 
+@pytest.mark.parametrize("name", ["mpeg4.avi", "h264_g16_b3.mp4"])
+@pytest.mark.parametrize("spoiled", [None, 40])
+def test_clips_are_counted_as_they_would_be_read(make_video, tmp_path, name, spoiled):
+    path = make_video(name)
+    if spoiled is not None:
+        path = spoil(path, tmp_path / name, spoiled)
+    with ClipStream(path, GRID, SIZE) as stream, ClipStream(path, GRID, SIZE) as read:
+        n_clips = len(list(read))
+        assert stream.count_clips() == read.count_clips() == n_clips
+        assert n_clips == (6 if name == "mpeg4.avi" and spoiled else 13)
+
+
 def test_a_file_without_a_usable_clip_is_refused_with_the_cause(make_video, tmp_path):
     path = spoil(make_video("h264_g250_b0.mp4"), tmp_path / "damaged.mp4", 3)
     with (

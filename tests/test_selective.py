@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from tiny_clips import FULL_FRAME, write_videos
+from video_files import mux_video, numbered_frames, spoil
 
 from condi_lib.clip_table import merge_student, read_clip_table
 from condi_lib.cost import macs
@@ -216,6 +217,15 @@ def test_a_bad_file_among_good_ones(paths, tmp_path):
             np.testing.assert_allclose(a.probs, b.probs, atol=1e-6)
     with pytest.raises(VideoError, match=r"missing\.mp4: does not exist"):
         classifier(DENSE).predict(bad[0])
+
+
+@pytest.mark.parametrize("policy", [DENSE, Selected("equidistant", 2), Selected("random", 1)])
+def test_where_damage_ends_a_video_all_its_clips_so_far_are_told(policy, tmp_path):
+    source = mux_video(tmp_path / "whole.avi", numbered_frames(100), codec="mpeg4")
+    answer = classifier(policy).predict(spoil(source, tmp_path / "damaged.avi", 62))
+    assert answer.stopped_at_frame == 62 and answer.n_frames is None
+    assert answer.clips["clip_index"].tolist() == list(range(16))  # frames 60 and 61 are the last
+    assert answer.dense_gmacs == pytest.approx(16 * macs(TEACHER, (3, 4, 12, 12)) / 1e9)
 
 
 def test_no_videos_no_answers():

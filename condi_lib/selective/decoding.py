@@ -101,14 +101,13 @@ class VideoSource:
             yield Event(number, error=error)
 
     def _of_file(self, number: int, path: Path, choose: Chooser | None) -> Iterator[Event]:
-        clock, n_clips = _Clock(), 0
+        clock = _Clock()
         with clock.time(lambda: ClipStream(path, self.grid, self.size_px, self.resize)) as stream:
             pairs = iter(stream) if choose is None else _chosen(stream, choose)
             for clip, pixels in clock.each(pairs):
-                n_clips = max(n_clips, clip + 1)
                 yield Event(number, clip, _tensor(pixels))
             facts = Facts(
-                stream.n_clips or n_clips,
+                stream.count_clips(),
                 stream.n_frames,
                 stream.fps,
                 stream.damaged_frames,
@@ -138,10 +137,7 @@ class VideoSource:
 
 
 def _chosen(stream: ClipStream, choose: Chooser) -> Iterator[tuple[int, NDArray | None]]:
-    n_clips = stream.n_clips
-    if n_clips is None:  # only decoding tells, and where it met damage not even that
-        n_clips = sum(1 for _ in stream)
-    clips = sorted(choose(n_clips))
+    clips = sorted(choose(stream.count_clips()))
     pixels = stream.read(clips)
     if all(each is None for each in pixels):
         cause = f"is damaged in each of the {len(clips)} clips that were chosen"

@@ -9,6 +9,7 @@ Damage is what a decoder notices. Bits may flip so that others follow them witho
 FFmpeg's decoders of H.264, MPEG-4 and AV1 notice most of that, those of HEVC and VP8 little.
 """
 
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -102,6 +103,20 @@ class ClipStream:
     def n_clips(self) -> int | None:
         """How many clips the video has; None while ``n_frames`` is."""
         return None if self.n_frames is None else self.grid.n_clips(self.n_frames)
+
+    def count_clips(self) -> int:
+        """Return how many clips there are; where damage ends the reading, up to there.
+
+        Where only decoding tells, this decodes all frames, once.
+
+        Raises:
+            VideoError: If the file turns out to have one frame only.
+        """
+        if self.n_frames is None and self.stopped_at_frame is None:
+            deque(self._frames(), maxlen=0)
+        if self.stopped_at_frame is not None and self.n_frames is None:
+            return self.grid.n_clips(self.stopped_at_frame + 1)
+        return self.n_clips
 
     @property
     def damaged_frames(self) -> int:
