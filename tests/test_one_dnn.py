@@ -49,6 +49,30 @@ def test_an_optimised_network_takes_none_either():
     assert convolutions(quick, clips[:1], quick=False)[0] == 0
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        (None, 1, 1, 1, 1),
+        (None, (2, 1, 1), 1, 1, 1),
+        (None, (1, 1, 1), (1,), (1, 1, 1), 1),
+        (None, (1, 1, 1), "same", (1, 1, 1), 1),
+        (None, 2),
+        (),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("batch", [True, False])
+def test_however_a_convolution_is_called_it_is_done(settings, batch):
+    """A network may call the function itself, by single numbers, or without a batch."""
+    clip, weight = make_clips(1, 4, 9, 9), torch.randn(5, 3, 3, 3, 3)
+    shown = clip if batch else clip[0]
+    expected = torch.conv3d(shown, weight, *settings)
+    with torch.inference_mode(), quick_for_one(clip):
+        torch.testing.assert_close(torch.conv3d(shown, weight, *settings), expected)
+        in_threes = torch.conv3d(clip[0], weight, None, (1, 1, 1), (0, 0, 0), (1, 1, 1), 1)
+    assert in_threes.shape == (5, 2, 7, 7)
+
+
 @pytest.mark.parametrize("name", [name for name in BACKBONES if "small" in name])
 def test_it_says_the_same(name):
     network = Student(build_backbone(name, 5)).eval()

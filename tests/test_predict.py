@@ -213,6 +213,11 @@ def test_a_report_counts_what_is_not_listed_and_what_is_damaged():
     assert told[-1] == "damaged: 32 frames, 2 clips left out"
 
 
+def test_a_report_is_silent_about_arithmetic_that_cannot_be_counted():
+    for uncounted in ({"gmacs": np.nan, "dense_gmacs": np.nan}, {"gmacs": np.nan}):
+        assert "arithmetic" not in report(prediction(3, teacher=[1], **uncounted))
+
+
 def test_a_bad_file_is_reported_and_the_rest_goes_on(predict, videos, bad, tmp_path):
     folder = str(tmp_path)
     missing = str(tmp_path / "missing.mp4")

@@ -498,6 +498,29 @@ def test_impossible_settings_are_refused():
         )
 
 
+class Multiplied(torch.nn.Module):
+    def __init__(self, model, factor):
+        super().__init__()
+        self.model, self.factor = model, factor
+
+    def forward(self, clips):
+        return self.model(clips) * self.factor
+
+
+@pytest.mark.parametrize("factor", [math.nan, math.inf])
+def test_logits_that_are_no_numbers_are_an_error(factor, paths):
+    """Or the answer would be the first class, with probability NaN."""
+    message = r"0_bright\.mp4: the {} gave NaN or infinite logits for clip 0; find out why"
+    teacher = ClipNetwork(Multiplied(TEACHER, factor), PREPROCESS)
+    model = SelectiveClassifier(teacher, None, DENSE, CLASSES, GRID, SIZE)
+    with pytest.raises(ValueError, match=message.format("teacher")):
+        model.predict(paths[0])
+    student = Multiplied(STUDENT.backbone, factor)
+    by_logit = Selected("student_max_logit", 2)
+    with pytest.raises(ValueError, match=message.format("student")):
+        classifier(by_logit, student=student).predict(paths[0])
+
+
 def test_a_score_that_is_no_number_is_an_error(paths):
     class Lost(torch.nn.Module):
         def forward(self, clips):

@@ -42,6 +42,7 @@ class _OneDnn(TorchFunctionMode):
 
 
 def _is_plain(x: Tensor, weight: Tensor, *settings: Any) -> bool:
-    """Whether it is called as ``nn.Conv3d`` does, in fp32, padded by numbers."""
+    """Whether it is called as ``nn.Conv3d`` does: with a batch, in fp32, by three numbers each."""
     in_fp32 = x.dtype == weight.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
-    return in_fp32 and len(settings) == 5 and not isinstance(settings[2], str)
+    in_threes = all(isinstance(each, tuple) and len(each) == 3 for each in settings[1:4])
+    return in_fp32 and x.ndim == 5 and len(settings) == 5 and in_threes

@@ -39,7 +39,7 @@ def report(prediction: Prediction, top: int = 5) -> str:
     """The prediction for people: classes, which clips count and why, time, damage."""
     best = [f"{_percent(prob):>9}  {readable(name)}" for name, prob in prediction.top(top)]
     lines = [prediction.video, *best, *_clips_told(prediction), f"time: {time_told(prediction)}"]
-    if prediction.dense_gmacs:
+    if np.isfinite(prediction.gmacs) and prediction.dense_gmacs:  # else they cannot be counted
         share = _percent(prediction.gmacs / prediction.dense_gmacs)
         lines.append(f"arithmetic: {prediction.gmacs:.3g} GMAC, {share} of dense")
     if prediction.damaged_frames:

@@ -82,8 +82,10 @@ class OpenVideo:
             z: ``[b]``, or None from a student without a confidence head.
 
         Raises:
-            ValueError: If a score is NaN: ranking would put that clip first.
+            ValueError: If a logit is NaN or infinite, or a score is NaN: ranking would put that
+                clip first.
         """
+        self._refuse_no_numbers("student", clips, logits)
         self.student.put(clips, logits)
         if z is not None:
             self.confidence.update(zip(clips, z.tolist(), strict=True))
@@ -101,8 +103,21 @@ class OpenVideo:
             del self.pixels[clip]
 
     def hear_teacher(self, clip: int, logits: Tensor) -> None:
-        """Note what the teacher said of a clip."""
+        """Note what the teacher said of a clip, ``[C]``.
+
+        Raises:
+            ValueError: If a logit is NaN or infinite: the video's answer would be.
+        """
+        self._refuse_no_numbers("teacher", [clip], logits.unsqueeze(0))
         self.teacher.put([clip], logits.unsqueeze(0))
+
+    def _refuse_no_numbers(self, network: str, clips: Sequence[int], logits: Tensor) -> None:
+        """As clip tables do."""
+        if lost := (~logits.isfinite().all(dim=1)).nonzero().flatten().tolist():
+            raise ValueError(
+                f"{self.name}: the {network} gave NaN or infinite logits for clip {clips[lost[0]]};"
+                " find out why"
+            )
 
     def wanted(self) -> list[int]:
         """Return the clips that the teacher is to see next, of those that it was not asked about.
