@@ -159,6 +159,17 @@ def test_from_threshold_2_on_the_answer_is_that_of_all_clips_looked_at(power, mo
         assert early.n_teacher.mean() < 0.8 * late.n_teacher.mean()  # yet it looks at fewer
 
 
+def test_at_threshold_2_a_later_clip_can_only_draw_level():
+    """Both networks are certain: the clip that is left could undo the lead, but not more."""
+    first, second = torch.tensor([[100.0, 0.0], [0.0, 100.0]])
+    teacher, student = torch.stack([second, first]), torch.stack([second, second])
+    mask, z = torch.ones(1, 2, dtype=torch.bool), torch.tensor([[0.9, 0.9]])
+    view = DenseView(["v"], torch.tensor([1]), mask, teacher[None], student[None], z)
+    settled, late = decide(view, Adaptive(2.0)), decide(view, Adaptive(math.inf))
+    assert settled.n_teacher[0] == 1 and settled.probs[0].argmax() == 1
+    assert late.probs[0] == pytest.approx([0.5, 0.5])
+
+
 def test_a_lower_threshold_never_costs_more():
     view = random_view(tuple([9] * 100))
     counts = [decide(view, Adaptive(t, 9, 4)).n_teacher for t in (0, 0.05, 0.1, 0.3, 1, 3)]
@@ -287,6 +298,20 @@ def test_the_cheapest_setting_reaches_the_target():
     assert decide(view, cheap).n_teacher.mean() < decide(view, best_one).n_teacher.mean()
     with pytest.raises(ValueError, match=f"the best is {most:.1%}"):
         choose_adaptive(view, target_accuracy=0.999, max_clips=6)
+
+
+def test_more_clips_than_any_video_has_cost_nothing():
+    view = learnable_view(60)
+    for aim in ({"budget": 2}, {"target_accuracy": 0.5}):
+        chosen = choose_adaptive(view, **aim, max_clips=10**9)
+        assert chosen == replace(choose_adaptive(view, **aim, max_clips=6), max_clips=10**9)
+
+
+def test_policies_that_differ_are_called_differently():
+    names = [str(policy) for policy in POLICIES]
+    assert len(set(names)) == len(set(POLICIES))
+    told = str(Adaptive(0.5, 3, 0, "student_negative_entropy"))
+    assert told == "adaptive, threshold 0.5, at most 3 clips, best by student entropy"
 
 
 def test_one_aim_at_a_time():

@@ -121,6 +121,25 @@ def test_a_student_that_does_not_fit_is_named(teacher, tmp_path, changes, messag
         SelectiveClassifier.load(teacher, student)
 
 
+@pytest.mark.parametrize(
+    ("resize", "size_px", "fits"),
+    [("cover", (12, 12), False), ("cover", (12, 18), True), ("stretch", (12, 12), True)],
+)
+def test_frames_that_are_cut_are_of_one_proportion(tmp_path, resize, size_px, fits):
+    """Else the student would be shown other parts of the video than in training, squeezed."""
+    recipe = replace(RECIPE, resize=resize, size_px=(16, 24))
+    teacher = written(tmp_path / "teacher.safetensors", network(0), recipe)
+    smaller = replace(recipe, size_px=size_px)
+    student = written(tmp_path / "student.safetensors", student_network(1), smaller)
+    if fits:
+        assert SelectiveClassifier.load(teacher, student).source.size_px == (16, 24)
+    else:
+        with pytest.raises(
+            ValueError, match=r"student\.safetensors: sees frames cut to \(12, 12\)"
+        ):
+            SelectiveClassifier.load(teacher, student)
+
+
 def test_a_student_of_a_coarser_teacher_does_not_fit(tmp_path):
     coarse = written(tmp_path / "teacher.safetensors", network(0), replace(RECIPE, stride=2))
     student = written(tmp_path / "student.safetensors", student_network(1))

@@ -131,9 +131,10 @@ def _course(
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Certainty, and whether the answer is right, after 0, 1, … clips: two of ``[V, M + 1]``."""
     certainty, correct = [], []
+    longest = max(int(view.n_clips.max()) for _, view in _chunks(source, VIDEOS_AT_ONCE))
+    looks = range(min(policy.max_clips, longest) + 1)
     for _, view in _chunks(source, VIDEOS_AT_ONCE):
         queue = policy.queue(view, torch.Generator())
-        looks = range(policy.max_clips + 1)
         states = [torch.minimum(queue_length(queue), torch.tensor(n)) for n in looks]
         certainty.append(torch.stack([policy.certainty(view, queue, n) for n in states], 1))
         answers = [policy.probabilities(view, queue, n).argmax(dim=1) for n in states]

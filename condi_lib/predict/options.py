@@ -76,7 +76,7 @@ class ClipOptions:
             together with the threshold.
         threshold: With --mode adaptive: stop when the lead of the best class is so many times the
             weight of what the teacher has not seen. 0: never ask the teacher. 2: until nothing
-            that is left could change the answer.
+            that is left could put another class ahead.
         budget: Instead of a threshold: so many teacher clips per video, on average over the
             study's validation videos.
         target_accuracy: Or: the accuracy that is to be reached there, a fraction.

@@ -29,8 +29,8 @@ class Adaptive(Policy):
     looked, by the student's elsewhere, which has been paid for. The answer is settled when the
     leading class is ahead of the next by ``threshold`` times the weight that the teacher has not
     looked at but might. Replacing the student's prediction of a clip by the teacher's can cost the
-    leader at most ``2 w``, so from 2 on no later clip could change the answer: it is exactly that
-    of the teacher on ``max_clips`` clips. At 0 the student answers alone.
+    leader at most ``2 w``, so from 2 on no later clip could put another class ahead: the answer is
+    that of looking at all ``max_clips`` clips, up to ties. At 0 the student answers alone.
 
     Attributes:
         threshold: At least 0; see :func:`condi_lib.evaluation.choose_adaptive`.
@@ -100,7 +100,9 @@ class Adaptive(Policy):
         return shares * seen, shares * ~seen
 
     def __str__(self) -> str:
-        return f"adaptive, threshold {self.threshold:.3g}, at most {self.max_clips} clips"
+        most = f"at most {self.max_clips} clips, best by {self.ranking.label}"
+        weighted = f", weighted by confidence ** {self.power:g}" if self.power else ""
+        return f"adaptive, threshold {self.threshold:.3g}, {most}{weighted}"
 
 
 def _lead(probs: Tensor) -> Tensor:

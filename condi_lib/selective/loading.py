@@ -93,7 +93,19 @@ def _larger(teacher: PretrainedWeights, student: PretrainedWeights) -> Size:
             f"{student.path}: sees frames of {student.size_px} px, the teacher {teacher.path} of "
             f"{teacher.size_px}; neither holds the other, train them on frames of one shape"
         )
+    if student.recipe.resize == "cover":
+        _check_proportion(teacher, student)
     return larger
+
+
+def _check_proportion(teacher: PretrainedWeights, student: PretrainedWeights) -> None:
+    """Frames that are cut to another proportion show another part of the video."""
+    (height, width), (own_height, own_width) = teacher.size_px, student.size_px
+    if abs(height * own_width - own_height * width) > max(height, own_height):  # rounded to pixels
+        raise ValueError(
+            f"{student.path}: sees frames cut to {student.size_px} px, the teacher {teacher.path} "
+            f"to {teacher.size_px}; train them on frames of one proportion"
+        )
 
 
 def _student_model(student: PretrainedWeights, teacher: PretrainedWeights) -> nn.Module:
