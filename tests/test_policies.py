@@ -183,6 +183,12 @@ def test_adaptive_to_the_end_is_dense_weighted_by_confidence():
     np.testing.assert_allclose(late.probs, dense.probs, atol=1e-12)
 
 
+@pytest.mark.parametrize("policy", POLICIES, ids=str)
+def test_probabilities_sum_to_1_as_doubles_do(policy):
+    probs = decide(random_view(), policy).probs
+    np.testing.assert_allclose(probs.sum(axis=1), 1, rtol=0, atol=1e-12)
+
+
 def test_by_hand():
     """Two clips, z̃ = .8 and .4, power 1: weights 2/3 and 1/3."""
     logits = torch.tensor([[[0.9, 0.1], [0.2, 0.8]], [[0.6, 0.4], [0.3, 0.7]]]).log()

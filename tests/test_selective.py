@@ -294,6 +294,25 @@ def test_who_stops_listening_stops_the_decoder(paths):
     assert threading.active_count() == before
 
 
+def test_who_stops_listening_does_not_wait_for_frames_that_do_not_come(paths):
+    more, before = threading.Event(), threading.active_count()
+
+    def camera():
+        yield from noise(4)
+        more.wait()
+        yield from noise(4)
+
+    answers = classifier(DENSE, batch_size=1).predict_many([paths[0], camera()])
+    next(answers)
+    start = time.monotonic()
+    answers.close()
+    assert time.monotonic() - start < 20  # as long as the camera is silent, without a limit
+    more.set()
+    while threading.active_count() > before and time.monotonic() - start < 60:
+        time.sleep(0.05)
+    assert threading.active_count() == before
+
+
 def test_videos_are_taken_from_the_list_as_they_are_needed(paths):
     taken = []
 

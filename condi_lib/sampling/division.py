@@ -31,7 +31,7 @@ def division_weights(
     by_teacher = (rank_clips(teacher_confidence, mask) < k_clips - k_student) & mask
     by_student = (rank_clips(student_confidence, mask) < k_student) & mask
     n_clips = (by_teacher | by_student).sum(dim=1, keepdim=True)
-    share = 1 / ((by_teacher.int() + by_student.int()).clamp(min=1) * n_clips)
+    share = 1 / ((by_teacher.int() + by_student.int()).clamp(min=1) * n_clips).double()
     return by_teacher * share, by_student * share
 
 

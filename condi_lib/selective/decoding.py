@@ -25,6 +25,7 @@ Video = str | Path | Iterable[NDArray[np.uint8]]
 Chooser = Callable[[int], list[int]]  # from the number of clips to those that are looked at
 Result = TypeVar("Result")
 THE_LIST = -1  # in place of a video's number, where the list of videos itself breaks
+STOPPING_SEC = 2.0  # how long whoever stops the threads waits for them
 PATIENCE_SEC = 0.1  # how long a thread waits before it asks again whether it should stop
 
 
@@ -244,13 +245,18 @@ class _Decoders:
                 yield event
 
     def stop(self) -> None:
-        """End the threads, also in the middle of a video, and wait for that."""
+        """End the threads, also in the middle of a video, and wait for that, but not for ever.
+
+        One that waits for frames of a caller's, or looks through a long file for its end, ends
+        with the next thing that it would tell.
+        """
         self._stop.set()
         with suppress(Empty):
             while True:
                 self._queue.get_nowait()
+        latest = time.monotonic() + STOPPING_SEC
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, latest - time.monotonic()))
 
     def _work(self) -> None:
         with suppress(_Stopped):
