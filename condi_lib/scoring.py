@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from condi_lib.clip_table import ClipTable, write_clip_table
 from condi_lib.distributed import join_world, pick_device
+from condi_lib.models.layout import lay_out
 from condi_lib.models.one_dnn import quick_for_one
 from condi_lib.models.optimize import OptimizedModel
 from condi_lib.models.student import StudentOutput
@@ -74,7 +75,7 @@ def score_clips(
     missing = world.agree(lambda: _missing(folder, parts, clips, rows))
     numbers = missing[world.rank :: world.size]
     own = {_path(folder, number): rows[parts[number]] for number in numbers}
-    model = model.to(target, memory_format=torch.channels_last_3d).eval()
+    model = lay_out(model.to(target)).eval()
     batches = (batch for part in own.values() for batch in _batches(part, batch_size))
     n_clips, show = sum(map(len, own.values())), progress and world.leads
     with (

@@ -5,9 +5,11 @@ import sys
 
 import pytest
 import torch
+from tiny_clips import FrameByFrame
 from torch import Tensor, nn
 
 from condi_lib.models import Student, StudentOutput, build_backbone, optimize
+from condi_lib.models.layout import lay_out
 from condi_lib.models.optimize import agreement_and_delta
 from condi_lib.models.speed_report import SpeedReport, Trial
 
@@ -32,6 +34,16 @@ class SumOfColours(nn.Module):
 
     def forward(self, clips: Tensor) -> Tensor:
         return self.conv(clips.mean(dim=(2, 3, 4), keepdim=True)).flatten(1)
+
+
+def test_a_network_with_2d_convolutions_may_be_laid_out():
+    model = FrameByFrame().eval()
+    quick = optimize(model, make_clips(4), compiled=False)
+    assert verdicts(quick.report)["channels_last_3d"] in ("kept", "not quicker")
+    laid_out = lay_out(copy.deepcopy(model))
+    assert laid_out.time.weight.is_contiguous(memory_format=torch.channels_last_3d)
+    with torch.no_grad():
+        torch.testing.assert_close(laid_out(make_clips(4)), model(make_clips(4)))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from tiny_clips import FULL_FRAME, cached_clips, network, write_videos
+from tiny_clips import FULL_FRAME, FrameByFrame, cached_clips, network, write_videos
 
 from condi_lib.clip_table import ClipTable, read_clip_table
 from condi_lib.scoring import score_clips
@@ -34,6 +34,12 @@ def by_hand(model, clips, rows):
     pixels = next(clips.batches([rows]))[:, :, 2:14, 2:14].movedim(-1, 1).float() / 255
     with torch.no_grad():
         return model.eval()((pixels - 0.5) / 0.25)
+
+
+def test_a_network_with_2d_convolutions_is_scored(clips, tmp_path):
+    rows, model = clips.rows(["train"]), FrameByFrame()
+    found = score(model, clips, rows, PREPROCESS, tmp_path, "teacher").teacher_logits
+    torch.testing.assert_close(found, by_hand(model, clips, rows), rtol=1e-4, atol=1e-5)
 
 
 def test_teacher_s_logits_are_the_model_s(clips, tmp_path):

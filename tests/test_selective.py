@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny_clips import FULL_FRAME, write_videos
+from tiny_clips import FULL_FRAME, FrameByFrame, write_videos
 from video_files import mux_video, numbered_frames, spoil
 
 from condi_lib.clip_table import merge_student, read_clip_table
@@ -497,6 +497,16 @@ def test_a_student_may_see_fewer_and_smaller_frames(paths):
     block = frames.reshape(2, 8, 2, 8, 2, 3).mean(axis=(2, 4, 5))
     assert np.corrcoef(block.ravel(), first.mean(0).numpy().ravel())[0, 1] > 0.9
     assert first.mean() == pytest.approx(frames.mean(), abs=0.5)
+
+
+def test_a_network_with_2d_convolutions_is_shown_clips(paths):
+    frames, model = read_frames(paths[3])[:4], FrameByFrame(3)
+    answer = SelectiveClassifier(
+        ClipNetwork(model, PREPROCESS), None, DENSE, CLASSES, GRID, SIZE
+    ).predict(frames)
+    with torch.no_grad():
+        logits = model(PREPROCESS(torch.from_numpy(frames)[None]))
+    np.testing.assert_allclose(answer.probs, logits[0].softmax(dim=0), atol=1e-5)
 
 
 def test_impossible_settings_are_refused():

@@ -1,5 +1,6 @@
 """Training: kill it anywhere and it ends the same; one step is textbook SGD; errors say what."""
 
+import copy
 import json
 import math
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from tiny_clips import FULL_FRAME, cached_clips, network, training_data
+from tiny_clips import FULL_FRAME, FrameByFrame, cached_clips, network, training_data
 
 from condi_lib.losses import LOSSES, Objective, build_objective
 from condi_lib.training import (
@@ -165,6 +166,15 @@ def test_one_step_is_sgd_by_hand(clips, tmp_path, clip_norm):
         lr = 0.3 if name.startswith("confidence_head") else 0.1
         expected = sgd_step(parameter.detach(), factor * parameter.grad, lr, 0.01, 0.8)
         torch.testing.assert_close(after[name].detach(), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_network_with_2d_convolutions_is_trained(clips, tmp_path):
+    data, loss = training_data(clips, teacher=False), build_objective("classification")
+    settings = TrainingSettings(epochs=1, batch_size=8, schedule=CONSTANT)
+    before = FrameByFrame()
+    trained = train(copy.deepcopy(before), loss, data, settings, tmp_path)
+    for name, parameter in trained.named_parameters():
+        assert not torch.equal(parameter, dict(before.named_parameters())[name])
 
 
 def test_dampened_momentum_in_closed_form():

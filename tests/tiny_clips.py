@@ -67,6 +67,21 @@ def training_data(clips: ClipSet, teacher: bool = True, **options) -> TrainingDa
     return TrainingData(clips=clips, labels=labels, **(fields | options))
 
 
+class FrameByFrame(torch.nn.Module):
+    """The mean over frames of what a 2D convolution sees in each, as some transformers begin."""
+
+    def __init__(self, n_classes: int = 2) -> None:
+        super().__init__()
+        self.frame = torch.nn.Conv2d(3, 4, 3)
+        self.time = torch.nn.Conv3d(4, 4, (2, 1, 1))
+        self.fc = torch.nn.Linear(4, n_classes)
+
+    def forward(self, clips: torch.Tensor) -> torch.Tensor:
+        """Logits ``[B, C]``."""
+        frames = self.frame(clips.transpose(1, 2).flatten(0, 1)).unflatten(0, (len(clips), -1))
+        return self.fc(self.time(frames.transpose(1, 2)).mean(dim=(2, 3, 4)))
+
+
 def network(loss: str = "classification", seed: int = 0) -> torch.nn.Module:
     """A small network, with a confidence head where the loss trains one."""
     backbone = build_backbone("small_cnn3d", 2, seed, width=2)

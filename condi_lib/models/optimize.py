@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from condi_lib.models.fold import CONVOLUTIONS, fold_batch_norm, is_plain
+from condi_lib.models.layout import lay_out
 from condi_lib.models.one_dnn import quick_for_one
 from condi_lib.models.products import use_products
 from condi_lib.models.speed_report import PLAIN, SpeedReport, Trial
@@ -236,13 +237,13 @@ def _as_clips(clips: Tensor | Sequence[int]) -> Tensor:
 
 def _use_channels_last(model: OptimizedModel, clip: Tensor) -> None:
     model.layout = torch.channels_last_3d
-    model.network.to(memory_format=torch.channels_last_3d)
+    lay_out(model.network)
 
 
 def _fold(model: OptimizedModel, clip: Tensor) -> None:
     if not fold_batch_norm(model.network, clip):
         raise StepSkipped("no batch normalisation follows a convolution")
-    model.network.to(memory_format=model.layout)
+    lay_out(model.network, model.layout)
 
 
 def _use_bf16(model: OptimizedModel, clip: Tensor) -> None:

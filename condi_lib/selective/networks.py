@@ -12,6 +12,7 @@ from torch.nn.functional import interpolate
 
 from condi_lib.cost import macs
 from condi_lib.models import OptimizedModel, optimize
+from condi_lib.models.layout import lay_out
 from condi_lib.models.student import StudentOutput
 from condi_lib.scoring import forward_clips
 from condi_lib.videos.decode import Size
@@ -43,7 +44,7 @@ class ClipNetwork:
 
     def on(self, device: torch.device, n_classes: int, workers: int = 1) -> "Runner":
         """Return the network ready to run on a device; other arguments as in :class:`Runner`."""
-        model = self.model.to(device, memory_format=torch.channels_last_3d).eval()
+        model = lay_out(self.model.to(device)).eval()
         return Runner(model, self, device, n_classes, workers)
 
     def input_of(self, clips: Tensor) -> Tensor:

@@ -29,6 +29,7 @@ from tqdm import tqdm
 from condi_lib.distributed import join_world, pick_device
 from condi_lib.losses import LossInputs, Objective
 from condi_lib.losses.terms import at_least_float32
+from condi_lib.models.layout import lay_out
 from condi_lib.models.student import StudentOutput
 from condi_lib.training.checkpoint import (
     LEFTOVERS,
@@ -169,16 +170,15 @@ class _Run:
                 f"a batch_size of {settings.batch_size} leaves some of {self.world.size} processes "
                 "without clips: choose a larger one or start fewer processes"
             )
-        self.model = model.to(device, memory_format=torch.channels_last_3d)
+        self.model = lay_out(model.to(device))
         self.parallel = self.world.parallel(self.model)
         self.objective, self.data, self.settings = objective, data, settings
         self.folder, self.device, self.workers = folder, device, workers
         self.order = ClipOrder(data, objective, settings)
         self.optimizer = branch_optimizer(model, settings)
         self.amp = device.type == "cuda"
-        self.amp_dtype = (
-            torch.bfloat16 if self.amp and torch.cuda.is_bf16_supported() else torch.float16
-        )
+        has_bf16 = self.amp and torch.cuda.is_bf16_supported()
+        self.amp_dtype = torch.bfloat16 if has_bf16 else torch.float16
         scaling = self.amp and self.amp_dtype == torch.float16
         self.scaler = torch.amp.GradScaler(device.type, enabled=scaling)
         self.checkpoint_path = folder / CHECKPOINT
