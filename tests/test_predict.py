@@ -24,7 +24,7 @@ from condi_lib.predict.files import LineFile, picture_paths
 from condi_lib.predict.models import load_classifier
 from condi_lib.predict.options import ClipOptions, NetworkOptions, OutputOptions
 from condi_lib.predict.report import read_thumbnails, report
-from condi_lib.predict.run import run_predict
+from condi_lib.predict.run import predict_all, run_predict
 from condi_lib.study import ensure, open_study, read_study
 from condi_lib.study.specs import run_folder
 from condi_lib.videos.decode import read_frames, write_video
@@ -299,6 +299,7 @@ WRONG = {
     "out.jpg: must end in one of .png, .pdf, .svg": ("--plot", "out.jpg"),
     "there is no folder nowhere; make it first": ("--output", "nowhere/out.jsonl"),
     "/dev/null: is no ordinary file": ("--output", "/dev/null"),
+    "b.mp4: must end in one of .jsonl, .json, .ndjson, .txt": ("--output", "b.mp4"),
 }
 
 
@@ -388,6 +389,28 @@ def test_a_picture_of_each_video(predict, videos, bad, tmp_path):
             assert picture.format == "PNG"
             assert picture.width > 1200
     assert list(tmp_path.glob(".*")) == []
+
+
+def test_a_file_that_vanishes_before_its_picture_is_reported(project, videos, tmp_path, capsys):
+    """The rest goes on: its line is told, the next video has a picture."""
+    copies = [str(tmp_path / f"{number}.mp4") for number in range(2)]
+    for copy in copies:
+        Path(copy).write_bytes(Path(videos[0]).read_bytes())
+    classifier = load_classifier(NetworkOptions(study="tiny"), ClipOptions(), copies)
+
+    class Vanishing:
+        def predict_many(self, paths):
+            for answer in classifier.predict_many(paths):
+                if answer.video == copies[0]:
+                    Path(copies[0]).unlink()
+                yield answer
+
+    output = OutputOptions(json=True, plot=str(tmp_path / "out.png"))
+    assert predict_all(Vanishing(), copies, output) == 1
+    told = capsys.readouterr()
+    assert [json.loads(line)["video"] for line in told.out.splitlines()] == copies
+    assert "0.mp4: does not exist" in told.err
+    assert [path.name for path in tmp_path.glob("*.png")] == ["out-1.png"]
 
 
 @pytest.mark.parametrize("name", [b"\xff.mp4", "動画 $x_1$.mp4".encode(), b"a\nb.mp4"])

@@ -228,6 +228,12 @@ def test_where_damage_ends_a_video_all_its_clips_so_far_are_told(policy, tmp_pat
     assert answer.dense_gmacs == pytest.approx(16 * macs(TEACHER, (3, 4, 12, 12)) / 1e9)
 
 
+def test_one_file_is_no_list_of_files(paths):
+    for one in (paths[0], str(paths[0])):
+        with pytest.raises(TypeError, match=r"need a list of videos, got '.*0_bright\.mp4'"):
+            next(classifier(DENSE).predict_many(one))
+
+
 def test_no_videos_no_answers():
     assert list(classifier(DENSE).predict_many([])) == []
 
@@ -518,6 +524,8 @@ def test_impossible_settings_are_refused():
     for wrong in ({"batch_size": 0}, {"decoders": -1}, {"workers": 0}):
         with pytest.raises(ValueError, match="need batch_size >= 1, decoders >= 0, workers >= 1"):
             classifier(DENSE, **wrong)
+    with pytest.raises(ValueError, match="seed must be at least 0, got -1"):
+        classifier(Selected("random", 2), seed=-1)
     with pytest.raises(ValueError, match="every must be at least 1"):
         ClipNetwork(TEACHER, PREPROCESS, every=0)
     big = ClipNetwork(STUDENT, PREPROCESS, size_px=(32, 32))

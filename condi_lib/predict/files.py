@@ -9,6 +9,7 @@ from typing import Self
 from matplotlib.figure import Figure
 
 PICTURES = (".png", ".pdf", ".svg")
+LINES = (".jsonl", ".json", ".ndjson", ".txt")  # `--output *.mp4` must not overwrite a video
 
 
 def check_target(path: Path, suffixes: tuple[str, ...] = ()) -> None:
@@ -18,12 +19,12 @@ def check_target(path: Path, suffixes: tuple[str, ...] = ()) -> None:
         FileNotFoundError: If its folder does not exist.
         ValueError: If it is something other than a file, or its name has none of the suffixes.
     """
-    if suffixes and path.suffix.lower() not in suffixes:
-        raise ValueError(f"{path}: must end in one of {', '.join(suffixes)}")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {path.parent}; make it first")
     if path.exists() and not path.is_file():  # renaming onto it would replace the thing itself
         raise ValueError(f"{path}: is no ordinary file; name another one")
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise ValueError(f"{path}: must end in one of {', '.join(suffixes)}")
 
 
 def part_of(path: Path) -> Path:

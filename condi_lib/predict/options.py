@@ -114,8 +114,8 @@ class OutputOptions:
     Attributes:
         top: How many of the most probable classes to tell.
         json: One line of JSON per video on stdout, and nothing else there.
-        output: File for one line of JSON per video, with or without --json. After Ctrl-C it holds
-            the videos that were finished.
+        output: File for one line of JSON per video, with or without --json; a jsonl, json, ndjson
+            or txt. After Ctrl-C it holds the videos that were finished.
         plot: Draw the prediction over time: a png, pdf or svg. With several videos out.png becomes
             out-NAME.png, with the name of each video.
     """

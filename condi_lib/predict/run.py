@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from condi_lib.predict.files import PICTURES, LineFile, check_target, picture_paths
+from condi_lib.predict.files import LINES, PICTURES, LineFile, check_target, picture_paths
 from condi_lib.predict.models import load_classifier
 from condi_lib.predict.options import ClipOptions, NetworkOptions, OutputOptions
 from condi_lib.predict.report import error_line, json_line, report, save_timeline
@@ -56,7 +56,7 @@ def check_output(videos: Sequence[str], output: OutputOptions) -> None:
     if not videos:
         raise ValueError("name one or more video files")
     if output.output is not None:
-        check_target(Path(output.output))
+        check_target(Path(output.output), LINES)
     if output.plot is not None:
         for path in picture_paths(Path(output.plot), videos):
             check_target(path, PICTURES)
@@ -83,9 +83,19 @@ def predict_all(
             if isinstance(result, VideoError):
                 failed += 1
             elif picture is not None:
-                save_timeline(result, Path(video), picture)
+                failed += not _draw(result, picture)
             bar.update()
     return SOME_FAILED if failed else FINE
+
+
+def _draw(prediction: Prediction, picture: Path) -> bool:
+    """Draw a prediction; say so, and return False, if its file cannot be read any more."""
+    try:
+        save_timeline(prediction, Path(prediction.video), picture)
+    except VideoError as error:
+        tqdm.write(f"error: {error}", file=sys.stderr)
+        return False
+    return True
 
 
 def _tell(video: str, result: Prediction | VideoError, output: OutputOptions) -> str:

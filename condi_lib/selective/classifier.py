@@ -84,6 +84,8 @@ class SelectiveClassifier:
         if batch_size < 1 or decoders < 0 or (workers is not None and workers < 1):
             asked = f"{batch_size}, {decoders} and {workers}"
             raise ValueError(f"need batch_size >= 1, decoders >= 0, workers >= 1, got {asked}")
+        if seed < 0:
+            raise ValueError(f"seed must be at least 0, got {seed}")
         self.policy, self.classes = policy, tuple(classes)
         self.source = VideoSource(grid, size_px, resize)
         self.batch_size, self.decoders, self.seed = batch_size, decoders, seed
@@ -175,7 +177,10 @@ class SelectiveClassifier:
 
         Raises:
             ValueError: As :meth:`predict`, for what is no fault of a file.
+            TypeError: If that is one file instead of a list.
         """
+        if isinstance(videos, str | Path):  # whose letters would be taken for files
+            raise TypeError(f"need a list of videos, got {str(videos)!r}; see predict() for one")
         answers = Answers(self._pipeline(), self._conclude)
         events = events_of(
             answers.of(videos), self.source, self._chooser, self.batch_size, self.decoders
