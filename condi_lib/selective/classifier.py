@@ -30,7 +30,9 @@ UNKNOWN = float("nan")
 class SelectiveClassifier:
     """Classifies videos, and shows the teacher only the clips that a policy chooses.
 
-    It answers what ``evaluation.decide`` answers on a clip table of the same networks and videos.
+    It answers what ``evaluation.decide`` answers on a clip table of the same networks and videos,
+    if both see frames of one size. Smaller ones are averaged down from the larger, which differs
+    in rounding and filter from decoding them anew, as for a table of their own.
 
     Example:
         >>> classifier = SelectiveClassifier.load(  # doctest: +SKIP
@@ -113,8 +115,7 @@ class SelectiveClassifier:
             student: The same, for the student.
             policy: By default the 5 clips of highest confidence; without a student all clips.
             classes: Class of each output of the teacher, where its file does not know.
-            **settings: ``batch_size``, ``device``, ``decoders``, ``workers``,
-                ``seed``.
+            **settings: ``batch_size``, ``device``, ``decoders``, ``workers``, ``seed``.
 
         Raises:
             FileNotFoundError: If a file is missing.
