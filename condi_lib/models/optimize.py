@@ -22,6 +22,7 @@ from condi_lib.models.speed_report import PLAIN, SpeedReport, Trial
 from condi_lib.models.student import StudentOutput
 
 Output = Tensor | StudentOutput
+COMPILED = "compiled"
 MIN_ROUNDS, MIN_SEC = 3, 0.1  # timed forward passes of each mode; the quickest counts
 WORTH_IT = 1.02  # a step must be quicker by 2 %, or the simpler mode stays
 CONFIDENCE_TOLERANCE = 0.01  # in probability; a larger shift of z̃ counts as disagreement
@@ -81,6 +82,23 @@ class OptimizedModel(nn.Module):
         if mode:
             raise ValueError("an optimised model is for inference: train the original instead")
         return super().train(False)
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether compiled code runs."""
+        return self._compiled is not None
+
+    @property
+    def steps(self) -> list[str]:
+        """The steps that were kept and are in force."""
+        kept = [] if self.report is None else list(self.report.chosen)
+        return [step for step in kept if self.is_compiled or step != COMPILED]
+
+    def uncompiled(self) -> "OptimizedModel":
+        """The same network, not copied, without compiled code: for threads that share a batch."""
+        twin = OptimizedModel(self.network, self.device, self.batch_shape)
+        twin.layout, twin.bf16, twin.report = self.layout, self.bf16, self.report
+        return twin.eval()
 
     def changed(self) -> "OptimizedModel":
         """A copy to try a step on; whatever was compiled stays behind."""
@@ -279,5 +297,5 @@ STEPS: dict[str, Callable[[OptimizedModel, Tensor], None]] = {
     "batch norm folded": _fold,
     "bf16": _use_bf16,
     "matrix products": _use_products,
-    "compiled": _compile,
+    COMPILED: _compile,
 }

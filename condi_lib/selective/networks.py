@@ -97,7 +97,7 @@ class Runner:
         threads = f"batches divided between {self.workers} threads of one core each"
         steps = ["as given"]
         if isinstance(self.model, OptimizedModel):
-            steps = list(self.model.report.chosen) or ["plain fp32"]
+            steps = self.model.steps or ["plain fp32"]
         return ", ".join([*steps, *([threads] if self.workers > 1 else [])])
 
     def __call__(self, clips: Sequence[Tensor]) -> tuple[Tensor, Tensor | None, float]:
@@ -146,19 +146,17 @@ class Runner:
             batch_size: Clips per forward pass.
             compiled: Whether to try ``torch.compile``.
         """
-        shown, ways = self.network.input_of(clips.to(self.device)), {self.workers: False}
-        if compiled:
-            ways[1] = True
-        runners = [
-            self._in_mode(shown, max(1, batch_size // workers), workers, how)
-            for workers, how in ways.items()
-        ]
+        shown = self.network.input_of(clips.to(self.device))
+        quick = optimize(self.model, shown, self.device, batch_size, compiled=compiled)
+        ways = [quick.uncompiled()]
+        if quick.is_compiled:
+            ways.append(quick)
+        runners = [self._with(way, 1 if way.is_compiled else self.workers) for way in ways]
         batch = list(clips[:batch_size])
         return min(runners, key=lambda runner: runner.best_sec(batch))
 
-    def _in_mode(self, shown: Tensor, size: int, workers: int, compiled: bool) -> "Runner":
-        quick = optimize(self.model, shown, self.device, size, compiled=compiled)
-        return Runner(quick, self.network, self.device, self.n_classes, workers)
+    def _with(self, model: OptimizedModel, workers: int) -> "Runner":
+        return Runner(model, self.network, self.device, self.n_classes, workers)
 
     def best_sec(self, clips: Sequence[Tensor], rounds: int = TIMED_ROUNDS) -> float:
         """Return the shortest of some times that it takes for these clips; nothing is counted."""
