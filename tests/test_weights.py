@@ -350,7 +350,9 @@ def test_a_file_that_is_not_there_is_told(name, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=str
+    "make",
+    [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/zero")],
+    ids=["folder", "pipe", "device"],
 )
 def test_what_is_no_file_is_neither_waited_for_nor_read(make, tmp_path):
     make(tmp_path / "w.pth")
