@@ -26,6 +26,7 @@ from condi_lib.videos.info import info_of
 from condi_lib.videos.scaler import FrameScaler, Size, check_sizes
 
 HANDED_OVER = Path("the frames handed over")
+IMPATIENT_SEC = 8.0
 
 
 class ClipStream:
@@ -48,7 +49,12 @@ class ClipStream:
     """
 
     def __init__(
-        self, path: str | Path, grid: ClipGrid, size_px: Size, resize: str = "stretch"
+        self,
+        path: str | Path,
+        grid: ClipGrid,
+        size_px: Size,
+        resize: str = "stretch",
+        patience_sec: float = IMPATIENT_SEC,
     ) -> None:
         """Open a file.
 
@@ -57,6 +63,8 @@ class ClipStream:
             grid: How to cut it into clips.
             size_px: Height and width of the frames that are returned.
             resize: How frames come to that size: see ``VideoReader``.
+            patience_sec: How long FFmpeg may take to open it, and for each packet: less than for a
+                data set, since somebody waits for the answer.
 
         Raises:
             ValueError: If the size is not positive, or ``resize`` unknown.
@@ -67,7 +75,7 @@ class ClipStream:
         self.path, self.grid = Path(path), grid
         self.stopped_at_frame: int | None = None
         self._damage: str | None = None  # the first that was met
-        self._cursor = FrameCursor(self.path, past_damage=True)
+        self._cursor = FrameCursor(self.path, past_damage=True, patience_sec=patience_sec)
         try:
             self._scaler = FrameScaler(
                 self.path, self._cursor.first, size_px=size_px, resize=resize

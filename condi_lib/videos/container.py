@@ -56,8 +56,14 @@ class VideoError(ValueError):
         return f"{self.path}: {self.cause}; {self.advice}"
 
 
-def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
+def open_video(
+    path: Path, patience_sec: float = PATIENCE_SEC
+) -> tuple[InputContainer, VideoStream]:
     """Open a file and choose its first moving-picture stream, decoded by one thread.
+
+    Args:
+        path: The file.
+        patience_sec: How long FFmpeg may take to open it, and for each packet.
 
     Raises:
         VideoError: If the file is missing, no regular file, empty, cut short, no video, only audio,
@@ -69,7 +75,7 @@ def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
             str(path.absolute()),  # absolute, since FFmpeg takes "concat:a" for an instruction
             options=LIMITS,
             metadata_errors="replace",
-            timeout=PATIENCE_SEC,
+            timeout=patience_sec,
         )
     except (av.error.FFmpegError, OSError) as error:
         cause = f"is not a video that FFmpeg can read ({reason_of(error)})"
@@ -88,7 +94,7 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, av.error.ArgumentError):
         return f"invalid, or frames of more than {MOST_PIXELS} px"
     if isinstance(error, av.error.ExitError):
-        return f"nothing came for {PATIENCE_SEC:g} seconds"
+        return "FFmpeg found nothing in it in good time"
     if isinstance(error, av.error.MemoryError):
         return f"it asks for too much memory or has more than {MOST_STREAMS} streams"
     return getattr(error, "strerror", None) or str(error)

@@ -18,7 +18,7 @@ from typing import Self
 import av
 from av.video.frame import PictureType, VideoFrame
 
-from condi_lib.videos.container import VideoError, open_video, reason_of
+from condi_lib.videos.container import PATIENCE_SEC, VideoError, open_video, reason_of
 from condi_lib.videos.frame_table import FrameTable, packets_are_frames, read_table
 from condi_lib.videos.watch import LostFrame, decode
 
@@ -40,18 +40,21 @@ class FrameCursor:
         first: Frame 0, which tells size and orientation; with ``past_damage`` the first intact one.
     """
 
-    def __init__(self, path: Path, past_damage: bool = False) -> None:
+    def __init__(
+        self, path: Path, past_damage: bool = False, patience_sec: float = PATIENCE_SEC
+    ) -> None:
         """Open a file.
 
         Args:
             path: The file.
             past_damage: Open also a file whose first frames are damaged, if its table tells where
                 decoding may start again.
+            patience_sec: How long FFmpeg may take to open it, and for each packet.
 
         Raises:
             VideoError: If the file is no usable video, or its first frame damaged.
         """
-        self.path = path
+        self.path, self._patience_sec = path, patience_sec
         self.table: FrameTable | None = None
         self._lost: dict[int, tuple[range, str]] = {}  # frame -> what is lost with it, and why
         self._may_jump = True
@@ -69,7 +72,7 @@ class FrameCursor:
             raise
 
     def _open(self) -> None:
-        self._container, self.stream = open_video(self.path)
+        self._container, self.stream = open_video(self.path, self._patience_sec)
         self._frames: Iterator[VideoFrame] = self._decode()
         self._next = 0  # the number of the frame that the decoder gives next
         self._held: deque[VideoFrame] = deque()  # the frames before that which may be asked for
