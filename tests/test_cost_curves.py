@@ -87,3 +87,27 @@ def test_intervals_of_some_families_only(rows):
 def test_there_is_always_a_front(rows):
     with pytest.raises(ValueError, match="no setting is on the front; see"):
         plotting.accuracy_over_cost(plt.subplots()[1], rows.assign(on_front=False), "ms", LOOKS)
+
+
+def test_time_over_k_draws_each_family_its_limit_and_the_lines():
+    rows = pd.DataFrame(
+        {
+            "family": ["top", "top", "divided"],
+            "teacher_clips": [5, 1, 3],
+            "sec": [2.0, 1.0, 1.5],
+            "low": [1.9, 0.9, 1.5],
+            "high": [2.2, 1.1, 1.6],
+            "limit": [1.8, 0.5, 1.1],
+        }
+    )
+    looks = {"top": METHODS["condi_sr"], "divided": LOOKS["ours"]}
+    ax = plt.subplots()[1]
+    assert plotting.time_over_k(ax, rows, looks, {"dense": 4.0}) is ax
+    curve = ax.containers[0][0]  # sorted by the number of clips
+    assert curve.get_xdata().tolist() == [1, 5] and curve.get_ydata().tolist() == [1.0, 2.0]
+    limit = next(line for line in ax.lines if "multiply-accumulates" in str(line.get_label()))
+    assert limit.get_xydata().tolist() == [[1, 0.5], [3, 1.1], [5, 1.8]]
+    assert any(list(line.get_ydata()) == [4.0, 4.0] for line in ax.lines)
+    assert [text.get_text() for text in ax.texts] == ["dense: 4.00 s"]
+    assert ax.get_ylim()[0] == 0 and ax.get_ylim()[1] > 4
+    assert ax.get_ylabel() == "seconds per video"

@@ -117,6 +117,8 @@ def time_over_k(
             f"{name}: {sec:.2f} s", (1, sec), xycoords=("axes fraction", "data"), xytext=(-3, 3),
             textcoords="offset points", ha="right", va="bottom", color=QUIET, fontsize="small",
         )  # fmt: skip
-    ax.set(xlabel="clips seen by the teacher", ylabel="seconds per video", ylim=(0, None))
-    ax.legend(loc="upper left")
+    highest = max([*lines.values(), rows["high"].max()])
+    room = 1.35 * highest  # above everything, for the legend
+    ax.set(xlabel="clips seen by the teacher", ylabel="seconds per video", ylim=(0, room))
+    ax.legend(loc="upper left", ncols=2)
     return ax
