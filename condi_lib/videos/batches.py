@@ -4,6 +4,8 @@ A worker never sees the catalog. It is sent jobs, a few clips of one file each, 
 holds some batches whatever the number of videos. The list of batches is read as they are needed.
 """
 
+import atexit
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -122,11 +124,20 @@ def decode_batches(
         # Forking a process in which torch runs threads may leave a lock held for ever.
         multiprocessing_context="spawn",
         generator=torch.Generator(),  # it seeds its workers, by default from the global one
+        worker_init_fn=_leave_at_once,
     )
     for batch in decoded:
         if isinstance(batch, VideoError):
             raise batch
         yield batch
+
+
+def _leave_at_once(worker: int) -> None:
+    """Let a worker that is done end without C++ destructors, which now and then abort it.
+
+    Its results are on their way by then; an abort would be reported as a failure of decoding.
+    """
+    atexit.register(os._exit, 0)
 
 
 def _as_it_is(batch: Tensor | VideoError) -> Tensor | VideoError:
