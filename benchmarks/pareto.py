@@ -12,14 +12,12 @@ import argparse
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 from policy_settings import (
     ADAPTIVE,
@@ -30,7 +28,7 @@ from policy_settings import (
     judge,
     read_tables,
 )
-from student_sizes import FULL, LOSS, SIZES, sized
+from student_sizes import FULL, LOSS, MARGIN, SIZES, sized
 
 from condi_lib import plotting
 from condi_lib.evaluation import best_within, pareto_front
@@ -57,6 +55,15 @@ LOOKS = {
     "random": METHODS["random"],
     "equidistant": METHODS["equidistant"],
     "dense": replace(METHODS["dense"], marker="8"),
+}
+LOOKS |= {  # adaptive, with students of other sizes
+    name: MethodStyle(f"adaptive, {name}", colour, marker)
+    for name, colour, marker in zip(
+        [name for name in SIZES if name != FULL],
+        ("#111111", "#CC6677", "#DDAA33", "#88CCEE", "#117733", "#44AA99", "#999933"),
+        "^s<>vXp",
+        strict=True,
+    )
 }
 
 
@@ -196,15 +203,26 @@ def verdict_lines(
             continue
         chosen = adaptive.index[best]
         gain = bootstrap_difference(settings[chosen].correct, settings[at].correct)
-        verdict = "beats it" if gain.low > 0 else "loses" if gain.high < 0 else "undecided"
         yield (
             f"  K = {row['setting']:>2s} ({row[cost]:.1f}, {row['video_accuracy']:.1%}): "
-            f"{named(rows.loc[chosen], cost)}, {gain:+.1%}: {verdict}"
+            f"{named(rows.loc[chosen], cost)}, {gain:+.1%}: {verdict(gain)}"
         )
         as_good = adaptive[adaptive["val_accuracy"] >= row["val_accuracy"]]
         if len(as_good) and (cheapest := as_good[cost].idxmin()) != chosen:
             gain = bootstrap_difference(settings[cheapest].correct, settings[at].correct)
-            yield f"{'':14s}as good on validation: {named(rows.loc[cheapest], cost)}, {gain:+.1%}"
+            yield (
+                f"{'':14s}cheapest that is as good on validation videos: "
+                f"{named(rows.loc[cheapest], cost)}, {gain:+.1%}: {verdict(gain)}"
+            )
+
+
+def verdict(gain: Interval) -> str:
+    """What a difference in accuracy says."""
+    if gain.low > 0:
+        return "beats it"
+    if gain.high < 0:
+        return "loses"
+    return "equal" if gain.low > -MARGIN and gain.high < MARGIN else "undecided"
 
 
 def named(row: pd.Series, cost: str) -> str:
@@ -223,9 +241,8 @@ def figure(rows: pd.DataFrame) -> plt.Figure:
     by_size = by_size.assign(family=by_size["family"].where(own, by_size["size"]))
     xlabel = "ms per video, decoding included"
     plotting.accuracy_over_cost(left, _with_front(rows[own]), xlabel, LOOKS)
-    looks = LOOKS | size_looks([name for name in SIZES if name in set(rows["size"])])
     shown = [FIXED, ADAPTIVE]  # the others' intervals are as wide, and would hide the points
-    plotting.accuracy_over_cost(right, _with_front(by_size), xlabel, looks, interval_of=shown)
+    plotting.accuracy_over_cost(right, _with_front(by_size), xlabel, LOOKS, interval_of=shown)
     left.set_title("One student, every policy")
     right.set_title("Adaptive, with students of other sizes")
     return fig
@@ -233,16 +250,6 @@ def figure(rows: pd.DataFrame) -> plt.Figure:
 
 def _with_front(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(on_front=pareto_front(rows["cost"], rows["video_accuracy"]))
-
-
-def size_looks(sizes: Sequence[str]) -> dict[str, MethodStyle]:
-    """The other students, from dark to light as they are listed."""
-    others = [name for name in sizes if name != FULL]
-    shades = plt.get_cmap("viridis")(np.linspace(0.05, 0.9, len(others)))
-    return {
-        name: MethodStyle(f"adaptive, {name}", to_hex(shade), "os^vP<>Xdp"[number % 10])
-        for number, (name, shade) in enumerate(zip(others, shades, strict=True))
-    }
 
 
 def parse() -> argparse.Namespace:
@@ -277,7 +284,7 @@ def main() -> None:
     print(f"timed: {len(watch.files)} files per seed, {chosen.rounds} rounds, medians; ", end="")
     print(f"{torch.get_num_threads()} thread(s) compute, one decodes; * is on the front")
     print(*table_lines(rows), sep="\n")
-    for cost, sizes in product(COSTS, ([FULL], studies)):
+    for cost, sizes in (("ms", [FULL]), ("ms", studies), ("ms_cpu", [FULL]), ("mmacs", studies)):
         whose = "the same student" if len(sizes) == 1 else "a student of any size"
         print(f"\nadaptive with {whose} against K clips at no higher cost ({COSTS[cost]}):")
         print(*verdict_lines(settings, rows, cost, list(sizes)), sep="\n")
