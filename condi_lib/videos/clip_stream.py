@@ -5,21 +5,21 @@ for itself, a keyframe. Clips that touch such frames are marked, and the others 
 they would be in the intact file. Where no table tells which frame is which (avi, ts, ...), nothing
 behind the damage has a known place, and the video ends there.
 
-Damage is what a decoder notices. Bits may flip so that others follow them without contradiction;
-FFmpeg's decoders of H.264, MPEG-4 and AV1 notice most of that, those of HEVC and VP8 little.
+Damage is what a decoder notices. Bits may flip so that others follow them without contradiction:
+where some were flipped at random, FFmpeg took over half of the files in HEVC and VP9 for intact,
+and one in six of those in H.264.
 """
 
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from av.video.frame import VideoFrame
 
 from condi_lib.videos.clip_cutter import ClipCutter, NumberedClip, Pixels
 from condi_lib.videos.clips import ClipGrid
+from condi_lib.videos.closing import ClosesOnExit
 from condi_lib.videos.container import VideoError
 from condi_lib.videos.cursor import DamageError, FrameCursor
 from condi_lib.videos.info import info_of
@@ -29,7 +29,7 @@ HANDED_OVER = Path("the frames handed over")
 IMPATIENT_SEC = 8.0
 
 
-class ClipStream:
+class ClipStream(ClosesOnExit):
     """The clips of one video file; a context manager.
 
     Example:
@@ -95,17 +95,6 @@ class ClipStream:
     def close(self) -> None:
         """Close the file."""
         self._cursor.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def n_clips(self) -> int | None:

@@ -12,12 +12,11 @@ therefore decoded ahead, as many as the file stores out of order.
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import av
 from av.video.frame import PictureType, VideoFrame
 
+from condi_lib.videos.closing import ClosesOnExit
 from condi_lib.videos.container import PATIENCE_SEC, VideoError, open_video, reason_of
 from condi_lib.videos.frame_table import FrameTable, packets_are_frames, read_table
 from condi_lib.videos.watch import LostFrame, decode
@@ -30,7 +29,7 @@ class DamageError(VideoError):
     """Damage within a video that opened well: some of its frames cannot be used."""
 
 
-class FrameCursor:
+class FrameCursor(ClosesOnExit):
     """The decoder of one file, standing between two frames.
 
     Attributes:
@@ -107,17 +106,6 @@ class FrameCursor:
     def close(self) -> None:
         """Close the file."""
         self._container.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def n_lost(self) -> int:

@@ -7,12 +7,11 @@ names the file and the cause; a blank or repeated frame is never returned in its
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from condi_lib.videos.closing import ClosesOnExit
 from condi_lib.videos.container import VideoError
 from condi_lib.videos.cursor import FrameCursor
 from condi_lib.videos.encode import write_video
@@ -32,7 +31,7 @@ __all__ = [
 ]
 
 
-class VideoReader:
+class VideoReader(ClosesOnExit):
     """Reads chosen frames of one video file; a context manager.
 
     Frames come as uint8 RGB ``[T, H, W, 3]``, upright, at the size of the file unless one is
@@ -81,17 +80,6 @@ class VideoReader:
     def close(self) -> None:
         """Close the file."""
         self._cursor.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def info(self) -> VideoInfo:

@@ -8,11 +8,10 @@ kill cut off, or that a crash of the machine spoilt, is written anew.
 import json
 import os
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import av
 
+from condi_lib.videos.closing import ClosesOnExit
 from condi_lib.videos.container import UNREADABLE
 from condi_lib.videos.decode import VideoError, VideoInfo
 
@@ -31,7 +30,7 @@ def stamp_of(path: Path) -> Stamp | None:
     return status.st_size, status.st_mtime_ns
 
 
-class Journal:
+class Journal(ClosesOnExit):
     """Findings of earlier, unfinished scans, and a file to which new ones are appended.
 
     A context manager, which closes the file. One process at a time may use a journal.
@@ -113,13 +112,6 @@ class Journal:
             values = [getattr(finding, name) for name in _FIELDS]
         self._file.write(json.dumps([video_id, *stamp, values]) + "\n")
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Close the file."""
         self._file.close()
