@@ -1,7 +1,8 @@
-"""Fixtures for tests on video files and on studies."""
+"""Fixtures for tests on video files, studies and figures."""
 
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 from video_files import KINDS, N_FRAMES, mux_video, numbered_frames
 
@@ -32,3 +33,14 @@ def root(tmp_path, monkeypatch):
     """An empty project of its own: no params file, no video, no run."""
     monkeypatch.setenv("CONDI_ROOT", str(tmp_path))
     return tmp_path
+
+
+@pytest.fixture
+def house_style():
+    """Draw as the chapters do; every figure is closed afterwards."""
+    from condi_lib import plotting
+
+    with plt.rc_context():
+        plotting.use_style()
+        yield
+    plt.close("all")

@@ -8,13 +8,7 @@ from condi_lib import plotting
 from condi_lib.evaluation import pareto_front
 from condi_lib.plotting.style import METHODS, MethodStyle
 
-
-@pytest.fixture(autouse=True)
-def style():
-    with plt.rc_context():
-        plotting.use_style()
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("house_style")
 
 
 @pytest.fixture

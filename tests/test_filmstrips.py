@@ -10,13 +10,7 @@ import pytest
 from condi_lib import plotting
 from condi_lib.plotting import TRUTH_COLOURS, strip_size
 
-
-@pytest.fixture(autouse=True)
-def style():
-    with plt.rc_context():
-        plotting.use_style()
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("house_style")
 
 
 def frames(n, height=24, width=24):

@@ -11,33 +11,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from dense_views import best_by_loop, random_view, softmax
 
 from condi_lib.clip_table import DenseView
 from condi_lib.evaluation import choose_adaptive, decide
 from condi_lib.sampling import DENSE, SAMPLERS, Adaptive, Divided, Selected
-
-COUNTS = (5, 1, 7, 7, 2, 4)
-
-
-def softmax(logits):
-    exp = np.exp(np.asarray(logits, np.float64) - np.max(logits))
-    return exp / exp.sum()
-
-
-def random_view(counts=COUNTS, n_classes=4, seed=0, sharpness=2.0):
-    """Ragged videos; what stands in the padding must never be read."""
-    generator = torch.Generator().manual_seed(seed)
-    mask = torch.arange(max(counts)) < torch.tensor(counts).unsqueeze(1)
-    logits = sharpness * torch.randn(2, *mask.shape, n_classes, generator=generator)
-    confidence = torch.rand(mask.shape, generator=generator)
-    return DenseView(
-        video_id=[f"v{v}" for v in range(len(counts))],
-        label=torch.randint(n_classes, (len(counts),), generator=generator),
-        mask=mask,
-        teacher_logits=logits[0].masked_fill(~mask.unsqueeze(-1), 0),
-        student_logits=logits[1].masked_fill(~mask.unsqueeze(-1), 0),
-        confidence=confidence.masked_fill(~mask, math.nan),
-    )
 
 
 def clips_of(view, video):
@@ -48,14 +26,10 @@ def clips_of(view, video):
     return [softmax(t) for t in teacher], [softmax(s) for s in student], z.astype(float).tolist()
 
 
-def best(scores, k):
-    return sorted(range(len(scores)), key=lambda i: -scores[i])[:k]
-
-
 def adaptive_by_loop(policy, teacher, student, z):
     """The answer and the number of clips that the teacher has seen."""
     weights = [each**policy.power for each in z]
-    total, queue = sum(weights), best(z, policy.max_clips)
+    total, queue = sum(weights), best_by_loop(z, policy.max_clips)
     for n in range(len(queue) + 1):
         seen = set(queue[:n])
         clips = range(len(z))
@@ -67,8 +41,8 @@ def adaptive_by_loop(policy, teacher, student, z):
 
 
 def division_by_loop(policy, teacher, student, z):
-    by_teacher = set(best(z, policy.k_clips - policy.k_student))
-    by_student = set(best([np.sum(s * np.log(s)) for s in student], policy.k_student))
+    by_teacher = set(best_by_loop(z, policy.k_clips - policy.k_student))
+    by_student = set(best_by_loop([np.sum(s * np.log(s)) for s in student], policy.k_student))
     answers = []
     for clip in by_teacher | by_student:
         said = [teacher[clip]] * (clip in by_teacher) + [student[clip]] * (clip in by_student)
@@ -77,13 +51,13 @@ def division_by_loop(policy, teacher, student, z):
 
 
 def selection_by_loop(policy, teacher, student, z):
-    n = len(z)
+    n, sureness = len(z), [np.sum(s * np.log(s)) for s in student]
     k = n if policy.k_clips is None else min(policy.k_clips, n)
     kept = {
         "dense": lambda: range(n),
         "equidistant": lambda: [math.floor((j + 0.5) * n / k) for j in range(k)],
-        "confidence": lambda: best(z, k),
-        "student_negative_entropy": lambda: best([np.sum(s * np.log(s)) for s in student], k),
+        "confidence": lambda: best_by_loop(z, k),
+        "student_negative_entropy": lambda: best_by_loop(sureness, k),
     }[policy.sampler]()
     weights = {i: z[i] ** policy.power for i in kept}
     return sum(w * teacher[i] for i, w in weights.items()) / sum(weights.values()), len(weights)

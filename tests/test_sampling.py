@@ -6,10 +6,12 @@ The oracle (``kept_by_loop``, ``divided_by_loop``) sorts each video's clips with
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from dense_views import COUNTS, best_by_loop, mask_of, random_view, softmax
 
 from condi_lib.clip_table import DenseView
 from condi_lib.sampling import (
@@ -28,40 +30,18 @@ from condi_lib.sampling import (
     top_k_weights,
 )
 
-COUNTS = (5, 1, 7, 7, 2, 4)  # ragged: clips of each video
-
-
-def mask_of(counts):
-    return torch.arange(max(counts)) < torch.tensor(counts).unsqueeze(1)
-
 
 def random_case(counts=COUNTS, n_classes=4, seed=0, n_levels=None):
-    """A view of random logits whose padding holds NaN where a score may be NaN there."""
-    generator = torch.Generator().manual_seed(seed)
-    mask = mask_of(counts)
-    logits = torch.randn(2, *mask.shape, n_classes, generator=generator) * 3
-    confidence = torch.randn(mask.shape, generator=generator)
-    if n_levels:  # many ties
-        confidence = (confidence * n_levels).round()
-        logits = logits.round()
-    return DenseView(
-        video_id=[f"v{v}" for v in range(len(counts))],
-        label=torch.randint(n_classes, (len(counts),), generator=generator),
-        mask=mask,
-        teacher_logits=logits[0].masked_fill(~mask.unsqueeze(-1), 0),
-        student_logits=logits[1].masked_fill(~mask.unsqueeze(-1), 0),
-        confidence=confidence.masked_fill(~mask, math.nan),
+    """A random view; with ``n_levels`` one of many ties."""
+    view = random_view(counts, n_classes, seed, torch.randn)
+    if n_levels is None:
+        return view
+    return replace(
+        view,
+        teacher_logits=view.teacher_logits.round(),
+        student_logits=view.student_logits.round(),
+        confidence=(view.confidence * n_levels).round(),
     )
-
-
-def best_by_loop(scores, k):
-    """The positions of the k highest scores; of equal ones the earlier."""
-    return sorted(range(len(scores)), key=lambda n: -scores[n])[:k]
-
-
-def softmax(logits):
-    exp = np.exp(np.asarray(logits, np.float64) - np.max(logits))
-    return exp / exp.sum()
 
 
 SCORES = {  # one clip at a time, in float64: (teacher logits, student logits, z, label) -> score

@@ -19,13 +19,7 @@ from condi_lib.plotting.timeline import (
 )
 from condi_lib.sampling import DENSE, Divided, Selected
 
-
-@pytest.fixture(autouse=True)
-def style():
-    with plt.rc_context():
-        plotting.use_style()
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("house_style")
 
 
 def frame(level, height=60, width=80):
