@@ -146,19 +146,20 @@ def measure(
     """All ways on one video, in turns."""
     ways = [way for way in WAYS if way.policy is not None or theirs is not None]
     models = {way.name: base.with_policy(way.policy) for way in ways if way.policy is not None}
-    found: dict[str, list[tuple[float, ...]]] = {way.name: [] for way in ways}
-    for round_ in range(rounds + 1):  # the first one warms up
+    times: dict[str, list[tuple[float, ...]]] = {way.name: [] for way in ways}
+    costs = dict.fromkeys(times, (n_clips, math.nan))  # of the published code nobody counts them
+    for turn in range(rounds + 1):  # the first one warms up
         for way in ways:
             start = time.perf_counter()
             answer = theirs(path) if way.policy is None else models[way.name].predict(path)
             total = time.perf_counter() - start
             seconds = {} if answer is None else answer.seconds
-            parts = [seconds.get(name, 0.0) for name in ("decode", "student", "teacher")]
-            if round_:
-                found[way.name].append((total, *parts))
-            costs = (n_clips, math.nan) if answer is None else (answer.n_teacher, answer.gmacs)
-            found.setdefault(f"{way.name} costs", [costs])
-    return [_row(way, n_clips, found[way.name], *found[f"{way.name} costs"][0]) for way in ways]
+            if answer is not None:
+                costs[way.name] = (answer.n_teacher, answer.gmacs)
+            if turn:
+                parts = [seconds.get(name, 0.0) for name in ("decode", "student", "teacher")]
+                times[way.name].append((total, *parts))
+    return [_row(way, n_clips, times[way.name], *costs[way.name]) for way in ways]
 
 
 def _row(way: Way, n_clips: int, times: Sequence, teacher_clips: int, gmacs: float) -> Row:

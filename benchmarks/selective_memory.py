@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,21 +21,26 @@ import numpy as np
 import psutil
 from memory import anonymous_bytes
 
+from condi_lib.models import Student, build_backbone
+from condi_lib.sampling import DENSE, Adaptive, Divided, Policy, Selected
+from condi_lib.selective import ClipNetwork, SelectiveClassifier
+from condi_lib.videos.clips import ClipGrid
+from condi_lib.videos.decode import write_video
+from condi_lib.videos.preprocess import Preprocess
+
 MB = 1e6
 FPS, SIZE_PX, CLIP_FRAMES, N_CLASSES = 30, 112, 16, 12
-POLICIES = {
-    "dense": "DENSE",
-    "K = 5": "Selected(k_clips=5)",
-    "K_t = 5, K_s = 3": "Divided(8, 3)",
-    "adaptive": "Adaptive(0.2)",
-    "dense, weighted": "Selected('dense', None, power=4)",
+POLICIES: dict[str, Policy] = {
+    "dense": DENSE,
+    "K = 5": Selected(k_clips=5),
+    "K_t = 5, K_s = 3": Divided(8, 3),
+    "adaptive": Adaptive(0.2),
+    "dense, weighted": Selected("dense", None, power=4),
 }
 
 
 def make_minute(path: Path) -> None:
     """A minute of noise that drifts, in h264 with a keyframe every second."""
-    from condi_lib.videos.decode import write_video
-
     rng = np.random.default_rng(0)
     scene = rng.integers(0, 256, (SIZE_PX, 4 * SIZE_PX, 3), np.uint8)
     places = np.arange(60 * FPS) % (3 * SIZE_PX)
@@ -59,24 +65,19 @@ def repeated(minute: Path, path: Path, minutes: int) -> Path:
     return path
 
 
-def classifier(policy: str, size_px: int = SIZE_PX, clip_frames: int = CLIP_FRAMES):
+def classifier(
+    policy: Policy, size_px: int = SIZE_PX, clip_frames: int = CLIP_FRAMES
+) -> SelectiveClassifier:
     """Small networks with random weights."""
-    import condi_lib.sampling as sampling
-    from condi_lib.models import Student, build_backbone
-    from condi_lib.selective import ClipNetwork, SelectiveClassifier
-    from condi_lib.videos.clips import ClipGrid
-    from condi_lib.videos.preprocess import Preprocess
-
-    chosen = eval(policy, vars(sampling))  # one of POLICIES
     pixels = Preprocess(size_px)
     teacher, student = (build_backbone("small_cnn3d", N_CLASSES, s, width=2) for s in (0, 1))
     pair = ClipNetwork(teacher, pixels), ClipNetwork(Student(student), pixels)
     names = [f"class {i}" for i in range(N_CLASSES)]
     grid, size = ClipGrid(clip_frames), (size_px, size_px)
-    return SelectiveClassifier(*pair, chosen, names, grid, size)
+    return SelectiveClassifier(*pair, policy, names, grid, size)
 
 
-def watch(work) -> tuple[float, float]:
+def watch(work: Callable[[], object]) -> tuple[float, float]:
     """Do some work; return its seconds, and the most memory while it was done, in MB."""
     process, done, most = psutil.Process(), threading.Event(), [0]
 
@@ -94,7 +95,7 @@ def watch(work) -> tuple[float, float]:
     return seconds, most[0] / MB
 
 
-def one_video(policy: str, path: Path) -> None:
+def one_video(policy: Policy, path: Path) -> None:
     """What a child process does: classify a video and tell what it took."""
     model = classifier(policy)
     model.warm_up()
@@ -113,21 +114,19 @@ def long_videos(folder: Path, minutes: list[int]) -> None:
     minute = folder / "minute.mp4"
     make_minute(minute)
     paths = [repeated(minute, folder / f"{n}.mp4", n) for n in minutes]
-    for name, policy in POLICIES.items():
+    for name in POLICIES:
         for n, path in zip(minutes, paths, strict=True):
             print(f"{name:18s} {n:3d} min ", end="", flush=True)
-            command = [sys.executable, __file__, "--policy", policy, "--video", str(path)]
+            command = [sys.executable, __file__, "--policy", name, "--video", str(path)]
             subprocess.run(command, check=True)
 
 
 def many_predictions(folder: Path, n: int) -> None:
     """One short file again and again."""
-    from condi_lib.videos.decode import write_video
-
     path, rng = folder / "short.mp4", np.random.default_rng(0)
     frames = rng.integers(0, 256, (24, 32, 32, 3), np.uint8)
     write_video(path, frames, options={"preset": "ultrafast"})
-    model, process, start = classifier("Selected(k_clips=2)", 32, 8), psutil.Process(), None
+    model, process, start = classifier(Selected(k_clips=2), 32, 8), psutil.Process(), None
     for number in range(n + 1):
         if number % (n // 10) == 0:
             gc.collect()
@@ -144,11 +143,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=int, nargs="+", default=[1, 10, 60])
     parser.add_argument("--predictions", type=int, default=10_000)
-    parser.add_argument("--policy", help=argparse.SUPPRESS)
+    parser.add_argument("--policy", choices=[*POLICIES], help=argparse.SUPPRESS)
     parser.add_argument("--video", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.policy:
-        return one_video(chosen.policy, chosen.video)
+        return one_video(POLICIES[chosen.policy], chosen.video)
     with tempfile.TemporaryDirectory() as folder:
         long_videos(Path(folder), chosen.minutes)
         many_predictions(Path(folder), chosen.predictions)
