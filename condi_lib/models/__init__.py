@@ -2,9 +2,10 @@
 
 ``small`` has those of the embedded study, ``resnext3d``, ``r2plus1d``, ``shufflenetv2`` and
 ``mobilenetv2`` those of the paper; ``student`` adds the confidence head; ``zoo`` builds by name,
-torchvision's, Hugging Face's and your own too; ``shrunk`` lets them see less of a clip;
-``weights`` reads published and own weights; ``optimize`` makes any network quick, ``one_dnn`` one
-that is shown single clips, and ``layout`` puts weights in the order that suits both.
+torchvision's, Hugging Face's and your own too; ``glimpse`` lets them see less of a clip, or
+its motion; ``weights`` reads published and own weights; ``optimize`` makes any network quick,
+``one_dnn`` one that is shown single clips, and ``layout`` puts weights in the order that suits
+both.
 """
 
 from condi_lib.models.optimize import OptimizedModel, optimize

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from condi_lib.models.shrunk import Shrink
+from condi_lib.models.glimpse import Glimpse
 
 TORCHVISION_HEADS = {
     "r3d_18": "fc",
@@ -66,14 +66,14 @@ class AdaptedClassifier(nn.Module):
         name: How errors call it.
 
     Attributes:
-        front: What is done to clips before the network sees them; nothing, unless it is replaced.
+        glimpse: What is done to clips before the network sees them; nothing, unless it is replaced.
     """
 
     def __init__(
         self, network: nn.Module, head: str, clip_size: ClipSize | None = None, name: str = ""
     ) -> None:
         super().__init__()
-        self.front = Shrink()
+        self.glimpse = Glimpse()
         self.network, self.head, self.clip_size = network, head, clip_size
         self.name = name or type(network).__name__
         layer = network.get_submodule(head)
@@ -91,14 +91,14 @@ class AdaptedClassifier(nn.Module):
         """
         if clips.ndim != 5 or clips.shape[1] != 3:
             raise ValueError(f"{self.name} takes clips [B, 3, T, H, W], got {list(clips.shape)}")
-        clips = self.front(clips)
+        clips = self.glimpse(clips)
         if self.clip_size is not None and not self.clip_size.fits(*clips.shape[2:]):
             frames, height, width = clips.shape[2:]
             raise ValueError(
                 f"{self.name} takes clips of {self.clip_size}, got {frames} frames of {height} x "
                 f"{width} px; change the data set's clip_frames, stride and size_px, or the network"
             )
-        return self._headless(clips)
+        return self.glimpse.averaged(self._headless(clips))
 
     def forward(self, clips: Tensor) -> Tensor:
         """Class logits ``[B, C]`` of clips ``[B, 3, T, H, W]``; errors as :meth:`features`."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from condi_lib.models.shrunk import Shrink
+from condi_lib.models.glimpse import Glimpse
 
 
 def conv_bn(
@@ -34,21 +34,22 @@ class PooledClassifier(nn.Module):
         dropout: Share of the pooled features that is dropped in training.
 
     Attributes:
-        front: What is done to clips before the trunk sees them; nothing, unless it is replaced.
+        glimpse: What is done to clips before the trunk sees them; nothing, unless it is replaced.
     """
 
     def __init__(
         self, trunk: nn.Module, feature_dim: int, num_classes: int, dropout: float = 0.0
     ) -> None:
         super().__init__()
-        self.front = Shrink()
+        self.glimpse = Glimpse()
         self.trunk, self.feature_dim = trunk, feature_dim
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(feature_dim, num_classes)
 
     def features(self, clips: Tensor) -> Tensor:
         """Pooled features ``[B, feature_dim]`` of clips ``[B, 3, T, H, W]``."""
-        return self.dropout(self.trunk(self.front(clips)).mean(dim=(2, 3, 4)))
+        maps = self.trunk(self.glimpse(clips))
+        return self.dropout(self.glimpse.averaged(maps.mean(dim=(2, 3, 4))))
 
     def forward(self, clips: Tensor) -> Tensor:
         """Class logits ``[B, C]`` of clips ``[B, 3, T, H, W]``."""

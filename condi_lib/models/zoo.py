@@ -10,11 +10,12 @@ import torch
 from torch import nn
 
 from condi_lib.models.adapters import TORCHVISION_HEADS, torchvision_classifier
+from condi_lib.models.glimpse import DEFAULTS as GLIMPSE
+from condi_lib.models.glimpse import glimpse_of
 from condi_lib.models.hugging_face import hugging_face_classifier
 from condi_lib.models.mobilenetv2 import mobilenetv2_3d, mobilenetv2_3d_small
 from condi_lib.models.r2plus1d import r2plus1d_34, r2plus1d_small
 from condi_lib.models.resnext3d import resnext3d_101, resnext3d_small
-from condi_lib.models.shrunk import SHRINKING, shrinking_of
 from condi_lib.models.shufflenetv2 import shufflenetv2_3d, shufflenetv2_3d_small
 from condi_lib.models.small import small_cnn3d, small_resnet3d
 
@@ -48,8 +49,8 @@ def build_backbone(name: str, num_classes: int, seed: int = 0, **options: Any) -
         num_classes: Outputs of the class head.
         seed: Decides the random weights; the global generator is left as it was.
         **options: Passed on, such as ``width``. Every network but a function of your own also has
-            ``pool`` and ``every``, to see larger pixels and fewer frames of the clips that it is
-            given (:class:`.shrunk.Shrink`).
+            ``pool``, ``every``, ``view`` and ``single_frames``, to see larger pixels, fewer frames,
+            the motion or single frames of the clips that it is given (:class:`.glimpse.Glimpse`).
 
     Raises:
         ValueError: If the name or an option is unknown; lists what there is.
@@ -58,15 +59,15 @@ def build_backbone(name: str, num_classes: int, seed: int = 0, **options: Any) -
     if num_classes < 1:
         raise ValueError(f"num_classes must be at least 1, got {num_classes}")
     builder = check_backbone(name, options)
-    front, options = _parted(name, options)
+    glimpse, options = _parted(name, options)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
             model = builder(num_classes=num_classes, **options)
         except TypeError as error:  # torchvision's builders pass any option on and fail inside
             raise ValueError(f"backbone {name!r} with options {options}: {error}") from error
-    if front:
-        model.front = shrinking_of(front)
+    if glimpse:
+        model.glimpse = glimpse_of(glimpse)
     return model
 
 
@@ -75,12 +76,12 @@ def check_backbone(name: str, options: Mapping[str, Any]) -> Callable[..., nn.Mo
     builder = _builder(name)
     accepted = inspect.signature(builder).parameters
     takes_any = any(p.kind is p.VAR_KEYWORD for p in accepted.values())
-    front, options = _parted(name, options)
-    shrinking_of(front)
+    glimpse, options = _parted(name, options)
+    glimpse_of(glimpse)
     if not takes_any and (unknown := set(options) - set(accepted)):
         known = sorted(set(accepted) - {"num_classes"})
         if not _is_your_own(name):
-            known += SHRINKING
+            known += GLIMPSE
         raise ValueError(f"backbone {name!r} has no option {sorted(unknown)}; it takes {known}")
     return builder
 
@@ -91,9 +92,9 @@ def _is_your_own(name: str) -> bool:
 
 def _parted(name: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Options of what is done to clips first, and those of the network's own builder."""
-    common = () if _is_your_own(name) else SHRINKING
-    front = {key: value for key, value in options.items() if key in common}
-    return front, {key: value for key, value in options.items() if key not in common}
+    common = () if _is_your_own(name) else tuple(GLIMPSE)
+    glimpse = {key: value for key, value in options.items() if key in common}
+    return glimpse, {key: value for key, value in options.items() if key not in common}
 
 
 def _builder(name: str) -> Callable[..., nn.Module]:

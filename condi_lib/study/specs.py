@@ -168,8 +168,9 @@ class NetworkSpec:
 
     Attributes:
         backbone: Name as in :func:`condi_lib.models.build_backbone`.
-        options: Passed to the backbone, such as ``width``; ``pool`` and ``every`` let any network
-            see larger pixels and fewer frames of a clip.
+        options: Passed to the backbone, such as ``width``; ``pool``, ``every``, ``view`` and
+            ``single_frames`` let any network see larger pixels, fewer frames, the motion or single
+            frames of a clip.
         train_splits: Splits to train on.
         val_split: Split on which every epoch is measured; empty: none.
         val_clips: At most so many of its clips are used, evenly spread.

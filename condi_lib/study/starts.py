@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from condi_lib import paths
 from condi_lib.models import ClassesDiffer, PretrainedWeights, Student, build_backbone, load_weights
-from condi_lib.models.shrunk import SHRINKING
+from condi_lib.models.glimpse import DEFAULTS
 from condi_lib.models.weights import weights_digest
 from condi_lib.study.specs import NetworkSpec, StudentSpec, TeacherSpec
 from condi_lib.videos.preprocess import Preprocess
@@ -77,12 +77,12 @@ def _started(
         return weights.build(num_classes=len(classes), seed=spec.seed), {}
     if not spec.network.training.epochs:
         check_pixels(weights.path, weights.preprocess, spec.preprocess)
-        check_shrinking(weights.path, weights.own_options, weights.options)
+        check_glimpse(weights.path, weights.own_options, weights.options)
     return model, weights.confidence_head
 
 
-def check_shrinking(path: str | Path, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
-    """Refuse to let weights that are used as they are see more or less of a clip than in training.
+def check_glimpse(path: str | Path, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
+    """Refuse to show weights that are used as they are anything else of a clip than in training.
 
     Args:
         path: The weights, for messages.
@@ -90,18 +90,20 @@ def check_shrinking(path: str | Path, theirs: Mapping[str, Any], ours: Mapping[s
         ours: Its options in the study.
 
     Raises:
-        ValueError: If ``pool`` or ``every`` differ; says what to write.
+        ValueError: If an option of :class:`.glimpse.Glimpse` differs; says what to write.
     """
-    trained, wanted = ({key: given.get(key, 1) for key in SHRINKING} for given in (theirs, ours))
-    if trained != wanted:
-        raise ValueError(
-            f"{path}: was trained on clips shrunk by {_told(trained)}, the study's network has "
-            f"{_told(wanted)}; with epochs 0 give it the options {{{_told(trained)}}}"
+    trained, wanted = (
+        {key: given.get(key, plain) for key, plain in DEFAULTS.items()} for given in (theirs, ours)
+    )
+    differ = [key for key in DEFAULTS if trained[key] != wanted[key]]
+    if differ:
+        theirs_told, ours_told = (
+            ", ".join(f"{key}: {given[key]}" for key in differ) for given in (trained, wanted)
         )
-
-
-def _told(shrinking: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key}: {value}" for key, value in shrinking.items())
+        raise ValueError(
+            f"{path}: was trained with {theirs_told}, the study's network has {ours_told}; with "
+            f"epochs 0 give it the options {{{theirs_told}}}"
+        )
 
 
 def check_pixels(path: str | Path, theirs: Preprocess | None, ours: Preprocess) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from condi_lib.losses import Objective
-from condi_lib.models.shrunk import Shrink
+from condi_lib.models.glimpse import Glimpse
 from condi_lib.training.schedule import Schedule
 from condi_lib.videos.loader import ClipSet
 from condi_lib.videos.preprocess import Preprocess
@@ -151,8 +151,8 @@ def fingerprint(
         asdict(data.preprocess),
         [objective.name, objective.hyperparameters],
     ]
-    fronts = [module for module in model.modules() if isinstance(module, Shrink)]
-    described += [repr(front) for front in fronts if front.shrinks]
+    glimpses = [module for module in model.modules() if isinstance(module, Glimpse)]
+    described += [repr(glimpse) for glimpse in glimpses if glimpse.options]
     digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
     for record in data.clips.catalog:
         digest.update(f"{record.video_id}\n".encode())
