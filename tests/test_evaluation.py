@@ -76,6 +76,9 @@ def correct_by_loop(name, table, k_clips):
             kept = rows
         elif name == "equidistant":
             kept = rows[[int((j + 0.5) * len(rows) / k) for j in range(k)]]
+        elif name in ("first", "middle", "last"):
+            start = {"first": 0, "middle": (len(rows) - k) // 2, "last": len(rows) - k}[name]
+            kept = rows[start : start + k]
         else:
             kept = rows[np.argsort(-scores_of_video(name, table, rows), kind="stable")[:k]]
         mean = table.teacher_logits[kept].double().softmax(dim=-1).mean(dim=0)
@@ -248,7 +251,7 @@ def test_shuffling_clips_matters_only_to_samplers_of_position_and_chance():
     ]
     one, other = (correct_over_k(t, ALL, range(1, 6)) for t in tables)
     differ = {name for name in ALL if not np.array_equal(one[name], other[name])}
-    assert differ == {"random", "equidistant"}
+    assert differ == {"random", "equidistant", "first", "middle", "last"}
 
 
 # --- what is refused --------------------------------------------------------------------------
@@ -300,13 +303,13 @@ def test_a_new_sampler_is_one_function_and_one_line(monkeypatch):
     def lateness(view):
         return torch.arange(view.mask.shape[1]).expand(view.mask.shape).float()
 
-    monkeypatch.setitem(SAMPLERS, "last", Sampler("last", "last", "nothing", RankedBy(lateness)))
+    monkeypatch.setitem(SAMPLERS, "late", Sampler("late", "late", "nothing", RankedBy(lateness)))
 
     table = table_of(ragged(50))
     last_rows = table.first_rows[1:] - 1
     predicted = table.teacher_logits[last_rows].argmax(dim=1).numpy()
     right = predicted == table.clips["label"].to_numpy()[last_rows]
-    assert np.array_equal(correct_over_k(table, ["last"], [1])["last"][:, 0], right)
+    assert np.array_equal(correct_over_k(table, ["late"], [1])["late"][:, 0], right)
 
 
 # --- rows and the best K ----------------------------------------------------------------------

@@ -23,6 +23,7 @@ from condi_lib.sampling import (
     divide_workload,
     division_weights,
     equidistant_weights,
+    neighbouring_weights,
     random_weights,
     rank_clips,
     stack,
@@ -62,6 +63,9 @@ def kept_by_loop(name, view, video, k):
         return set(range(n))
     if name == "equidistant":
         return {math.floor((j + 0.5) * n / k) for j in range(k)}
+    if name in ("first", "middle", "last"):
+        start = {"first": 0, "middle": (n - k) // 2, "last": n - k}[name]
+        return set(range(start, start + k))
     fields = (view.teacher_logits, view.student_logits, view.confidence)
     clips = zip(*(field[video, :n].numpy() for field in fields), strict=True)
     return set(best_by_loop([SCORES[name](*clip, view.label[video]) for clip in clips], k))
@@ -151,7 +155,7 @@ def test_only_the_oracle_reads_the_label():
 
 def test_the_registry_is_keyed_by_name_and_labels_differ():
     assert all(name == sampler.name for name, sampler in SAMPLERS.items())
-    assert len({sampler.label for sampler in SAMPLERS.values()}) == len(SAMPLERS) == 9
+    assert len({sampler.label for sampler in SAMPLERS.values()}) == len(SAMPLERS) == 12
     assert [name for name, sampler in SAMPLERS.items() if sampler.is_random] == ["random"]
 
 
@@ -244,6 +248,27 @@ def test_equidistant_agrees_with_its_formula_for_all_sizes():
     for n, k in itertools.product(counts, counts):
         kept = [((2 * j + 1) * n) // (2 * min(k, n)) for j in range(min(k, n))]
         assert weights[n - 1, k - 1].nonzero().flatten().tolist() == kept
+
+
+@pytest.mark.parametrize(
+    ("n_clips", "k", "middle"),
+    [
+        (1, 1, [0]),
+        (2, 1, [0]),
+        (3, 1, [1]),
+        (5, 2, [1, 2]),
+        (12, 4, [4, 5, 6, 7]),
+        (3, 9, [0, 1, 2]),
+    ],
+)
+def test_neighbouring_clips_by_hand(n_clips, k, middle):
+    first, central, last = (
+        neighbouring_weights(mask_of([n_clips, 12]), [k], halves)[0, 0].nonzero().flatten().tolist()
+        for halves in range(3)
+    )
+    kept = min(k, n_clips)
+    assert first == list(range(kept)) and last == list(range(n_clips - kept, n_clips))
+    assert central == middle
 
 
 def test_random_draws_are_nested_over_k_and_repeat_with_the_seed():

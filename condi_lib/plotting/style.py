@@ -53,6 +53,9 @@ METHODS = {
     "scsampler_ranking": MethodStyle("SCSampler, ranking", "#999933", "p"),
     "random": MethodStyle("random", "#8C8C8C", "X", FREE),
     "equidistant": MethodStyle("equidistant", "#56B4E9", "d", FREE),
+    "first": MethodStyle("first clips", "#B89BC4", "<", FREE),
+    "middle": MethodStyle("middle clips", "#B5872E", "H", FREE),
+    "last": MethodStyle("last clips", "#5E8C8C", ">", FREE),
     "dense": MethodStyle("dense (all clips)", "#595959", "", (0, (7, 2, 1.5, 2))),
     "oracle": MethodStyle("oracle", "#111111", "*", REFERENCE),
     "teacher_max_softmax": MethodStyle(

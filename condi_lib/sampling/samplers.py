@@ -21,6 +21,7 @@ from condi_lib.confidence import (
 from condi_lib.sampling.weights import (
     dense_weights,
     equidistant_weights,
+    neighbouring_weights,
     random_weights,
     top_k_weights,
 )
@@ -93,6 +94,19 @@ def _equidistant(view: DenseView, k_clips: Sequence[int], generator: torch.Gener
     return equidistant_weights(view.mask, k_clips)
 
 
+@dataclass(frozen=True)
+class SideBySide:
+    """The ``weights`` of a sampler that keeps neighbouring clips, as ``neighbouring_weights``."""
+
+    halves: int
+
+    def __call__(
+        self, view: DenseView, k_clips: Sequence[int], generator: torch.Generator
+    ) -> Tensor:
+        """Return selection weights ``[V, K, N]``."""
+        return neighbouring_weights(view.mask, k_clips, self.halves)
+
+
 def _dense(view: DenseView, k_clips: Sequence[int], generator: torch.Generator) -> Tensor:
     return dense_weights(view.mask).expand(-1, len(k_clips), -1)
 
@@ -131,6 +145,9 @@ def _needed(view: DenseView, field: str) -> Tensor:
 _ALL = (
     Sampler("random", "random", "nothing", _random, is_random=True),
     Sampler("equidistant", "equidistant", "nothing", _equidistant),
+    Sampler("first", "first clips", "nothing", SideBySide(0)),
+    Sampler("middle", "middle clips", "nothing", SideBySide(1)),
+    Sampler("last", "last clips", "nothing", SideBySide(2)),
     Sampler("dense", "dense", "nothing", _dense),
     Sampler("oracle", "oracle", "label", RankedBy(_oracle)),
     Sampler("teacher_max_softmax", "teacher softmax", "teacher", RankedBy(_teacher_max_softmax)),

@@ -81,6 +81,22 @@ def equidistant_weights(mask: Tensor, k_clips: Sequence[int]) -> Tensor:
     return (kept & mask.unsqueeze(1)) / n_kept
 
 
+def neighbouring_weights(mask: Tensor, k_clips: Sequence[int], halves: int) -> Tensor:
+    """Return weights ``[V, K, N]`` of K clips side by side.
+
+    Args:
+        mask: ``[V, N]``.
+        k_clips: Numbers of clips.
+        halves: Where they stand: 0 at the video's beginning, 1 in its middle (of two equally
+            central places the earlier), 2 at its end.
+    """
+    n_kept = clips_kept(mask, k_clips)
+    start = (mask.sum(dim=1).reshape(-1, 1, 1) - n_kept) * halves // 2
+    position = (mask.cumsum(dim=1) - 1).unsqueeze(1)
+    kept = (position >= start) & (position < start + n_kept)
+    return (kept & mask.unsqueeze(1)) / n_kept
+
+
 def dense_weights(mask: Tensor) -> Tensor:
     """Return weights ``[V, 1, N]`` that average all clips of each video."""
     return mask.unsqueeze(1) / clips_kept(mask, [mask.shape[1]])
