@@ -37,7 +37,8 @@ class Dataset:
 
     Attributes:
         clips: All its clips.
-        truth_csv: Table of what each clip shows, where that is known.
+        truth_csv: Table of what each scene shows, where that is known.
+        clips_per_scene: How many clips each of them is cut into.
         videos: One row per usable video: ``video_id, label, split`` and what its file holds.
         left_out: Videos that are listed but not usable: ``file, split, kind, cause``; the kind is
             ``missing``, ``corrupt`` or ``too_short``.
@@ -47,6 +48,7 @@ class Dataset:
     truth_csv: Path | None
     videos: pd.DataFrame
     left_out: pd.DataFrame
+    clips_per_scene: int = 1
 
     def truth(self, splits: tuple[str, ...]) -> pd.DataFrame | None:
         """``video_id, clip_index, truth, action`` of the splits' clips; None where not known."""
@@ -54,7 +56,10 @@ class Dataset:
             return None
         table = pd.read_csv(self.truth_csv).rename(columns={"file": "video_id"})
         wanted = {record.video_id for record in self.clips.catalog if record.split in splits}
-        return table[table["video_id"].isin(wanted)]
+        table = table[table["video_id"].isin(wanted)]
+        clips = table.loc[table.index.repeat(self.clips_per_scene)].reset_index(drop=True)
+        part = np.arange(len(clips)) % self.clips_per_scene
+        return clips.assign(clip_index=clips["clip_index"] * self.clips_per_scene + part)
 
 
 def pantomime_folder(spec: PantomimeSpec) -> Path:
@@ -225,8 +230,12 @@ def _assemble(spec: DatasetSpec, folder: Path, cached: bool) -> Dataset:
         resize=spec.resize,
     )
     pantomime = spec.pantomime
-    truth = None if pantomime is None else pantomime_folder(pantomime) / "truth.csv"
-    return Dataset(clips, truth, videos, read_videos(folder / "left_out.csv"))
+    left_out = read_videos(folder / "left_out.csv")
+    if pantomime is None:
+        return Dataset(clips, None, videos, left_out)
+    clips_per_scene = pantomime.clip_frames // spec.clip_frames
+    truth = pantomime_folder(pantomime) / "truth.csv"
+    return Dataset(clips, truth, videos, left_out, clips_per_scene)
 
 
 def _catalog_of(videos: pd.DataFrame, classes: tuple[str, ...], root: Path) -> Catalog:

@@ -118,7 +118,8 @@ class DatasetSpec:
         pantomime: The embedded benchmark, or
         catalog: your own videos, or
         official: a published data set; exactly one of the three.
-        clip_frames: Frames that a clip spans.
+        clip_frames: Frames that a clip spans; of a pantomime as many as there, or an equal part:
+            with 4 frames, of which every fourth is read, each "clip" is a single frame.
         stride: Every how many of them are read.
         size_px: Height and width of the frames that networks are given.
         resize: How frames come to that size: ``"stretch"`` them, or let them ``"cover"`` it,
@@ -140,10 +141,11 @@ class DatasetSpec:
             raise ValueError("give exactly one of `pantomime`, `catalog` and `official`")
         if self.resize not in RESIZE:
             raise ValueError(f"resize must be one of {RESIZE}, got {self.resize!r}")
-        if self.pantomime is not None and self.pantomime.clip_frames != self.clip_frames:
+        if self.pantomime is not None and self.pantomime.clip_frames % self.clip_frames:
             raise ValueError(
                 f"clip_frames is {self.clip_frames}, but pantomime.clip_frames is "
-                f"{self.pantomime.clip_frames}: its truth is known for such clips only"
+                f"{self.pantomime.clip_frames}: its truth is known for such clips, or equal parts "
+                "of them, only"
             )
 
     @property
