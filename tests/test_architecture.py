@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOMS = (
-    {"paths"},
+    {"paths", "digests"},
     {"videos"},
     {"models", "losses", "confidence", "metrics", "distributed"},
     {"statistics", "training"},

@@ -150,7 +150,11 @@ def test_registry_tells_how_clips_are_ranked_and_who_needs_what():
     built = {name: build_objective(name) for name in LOSSES}
     by_confidence = {name for name, built_one in built.items() if built_one.has_confidence}
     assert by_confidence == {"st_conf", "bce_conf", "bce_conf_all", "condi_sr", "naive"}
-    assert {n for n, o in built.items() if not o.needs_teacher} == {"classification", "st_conf"}
+    assert {n for n, o in built.items() if not o.needs_teacher} == {
+        "classification",
+        "scsampler_saliency",
+        "st_conf",
+    }
     assert {n for n, o in built.items() if o.down_sample_majority} == {"bce_conf"}
     assert built["st_ent"].score == "negative_entropy"
     assert built["scsampler_ranking"].score == "max_logit"

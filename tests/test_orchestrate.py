@@ -52,15 +52,16 @@ def test_a_plan_has_every_job_after_its_needs(planned):
 
 def test_folds_have_data_sets_of_their_own(root):
     fields = {"dataset.pantomime": ..., "dataset.catalog": CATALOG}
-    write_params(root, tiny(**fields, folds={"fold 1": SPLITS, "fold 2": SPLITS}))
+    turned = SPLITS | {"val": SPLITS["test"], "test": SPLITS["val"]}
+    write_params(root, tiny(**fields, folds={"fold 1": SPLITS, "fold 2": turned}))
     names = [job.name for job in plan("tiny")]
     assert names[:3] == ["dataset-fold_1", "teacher-fold_1-seed0", "condi_sr-fold_1-seed0"]
     assert len(set(names)) == len(names) == 6
 
 
 def test_stamps_names_and_logs_are_never_shared(root):
-    same = {"condi_sr": {}, "again": {"loss": "condi_sr"}}  # one run under two names
-    write_params(root, tiny(losses=same))
+    same = {"condi_sr": {}, "again": {"loss": "condi_sr"}, "other": {"loss": "st_ent"}}
+    write_params(root, tiny(losses=same))  # one run under two names is one job
     jobs = plan("tiny")
     path = root / "plan.json"
     write_plan(jobs, "tiny", path)

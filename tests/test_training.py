@@ -28,7 +28,7 @@ from condi_lib.training import (
 from condi_lib.training.checkpoint import run_of_weights
 from condi_lib.training.loop import WEIGHTS
 from condi_lib.training.optimizer import branch_optimizer
-from condi_lib.training.order import some_of_each
+from condi_lib.training.order import brought_together, some_of_each
 
 CONSTANT = Schedule("constant")
 SETTINGS = TrainingSettings(epochs=2, batch_size=4, checkpoint_steps=1)
@@ -505,3 +505,27 @@ def test_weights_that_are_none_are_refused(tmp_path):
     save_file({k: torch.zeros(7) for k in network().state_dict()}, other)
     with pytest.raises(ValueError, match="size mismatch"):
         restore_weights(network(), other)
+
+
+def test_clips_of_a_video_come_together_in_groups():
+    video = np.repeat([4, 7, 9], [5, 8, 3])[np.random.default_rng(0).permutation(16)]
+    places = brought_together(video, 4, torch.Generator().manual_seed(0))
+    assert sorted(places) == list(range(16))
+    groups = []  # a group ends with its fourth clip, or where another video begins
+    for number in video[places]:
+        if not groups or groups[-1][0] != number or len(groups[-1]) == 4:
+            groups.append([])
+        groups[-1].append(number)
+    assert sorted(map(len, groups)) == [1, 3, 4, 4, 4]
+    again = brought_together(video, 4, torch.Generator().manual_seed(1))
+    assert not np.array_equal(again, places)
+
+
+def test_a_loss_over_pairs_is_given_clips_of_one_video(clips, tmp_path):
+    watched = Watched("scsampler_ranking")
+    settings = replace(SETTINGS, epochs=1, batch_size=6, lr=0.01)
+    train(network(), watched, training_data(clips), settings, tmp_path)
+    batches = [inputs.video_index for inputs in watched.seen if len(inputs.labels) == 6]
+    assert len(batches) >= 4  # 8 videos of 3 clips, two videos a batch
+    for index in batches[:4]:
+        assert sorted(index.bincount()[index.unique()].tolist()) == [3, 3]

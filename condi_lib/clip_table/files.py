@@ -65,9 +65,9 @@ def write_clip_table(
 
 
 def read_clip_table(path: str | Path, splits: Sequence[str] | None = None) -> ClipTable:
-    """Read a clip table from one file, or from every ``part-*.parquet`` of a folder.
+    """Read a clip table from one file, or from every ``part-*.parquet`` in and below a folder.
 
-    Parts are joined in the order of their names; the clips of a video may lie in several.
+    Parts are joined in the order of their paths; the clips of a video may lie in several.
 
     Args:
         path: The file or folder.
@@ -150,7 +150,7 @@ def _logits_column(logits: np.ndarray, dtype: str, field: str, path: Path) -> pa
 
 
 def _files(path: Path) -> list[Path]:
-    files = sorted(path.glob("part-*.parquet")) if path.is_dir() else [path]
+    files = sorted(path.rglob("part-*.parquet")) if path.is_dir() else [path]
     if not files:
         raise ClipTableError("the folder has no part-*.parquet; score the videos", path=path)
     if not path.exists():

@@ -76,6 +76,8 @@ class LossEntry:
         needs_teacher: Whether teacher logits must be there.
         down_sample_majority: Whether to train on as many right as wrong clips of the teacher.
         budget: The price for hints that λ is steered to; None where λ stays put.
+        clips_together: So many clips of a video shall be in a batch together, for losses over
+            pairs; 1: clips come one by one.
     """
 
     function: Callable[..., Parts]
@@ -83,6 +85,7 @@ class LossEntry:
     needs_teacher: bool = True
     down_sample_majority: bool = False
     budget: float | None = None
+    clips_together: int = 1
 
     @property
     def has_confidence(self) -> bool:
@@ -114,6 +117,7 @@ class Objective:
         self.has_confidence = entry.has_confidence
         self.score = entry.score
         self.down_sample_majority = entry.down_sample_majority
+        self.clips_together = entry.clips_together
         self._function = entry.function
         self._arguments = dict(hyperparameters)
         self._budget = self._arguments.pop("budget", None)

@@ -22,7 +22,7 @@ from condi_lib.losses.terms import (
 
 
 def classification(inputs: LossInputs) -> Parts:
-    """Cross-entropy with the labels: trains the teacher (and SCSampler's saliency)."""
+    """Cross-entropy with the labels: trains the teacher, and SCSampler's saliency."""
     cross_entropy = F.cross_entropy(at_least_float32(inputs.class_logits), inputs.labels)
     return _named_parts(cross_entropy, classification=cross_entropy)
 
@@ -182,9 +182,10 @@ LOSSES: dict[str, LossEntry] = {
     "st_conf": LossEntry(st_conf, "confidence", needs_teacher=False, budget=0.3),
     "bce_conf": LossEntry(bce_conf, "confidence", down_sample_majority=True),
     "bce_conf_all": LossEntry(bce_conf, "confidence"),
+    "scsampler_saliency": LossEntry(classification, "max_logit", needs_teacher=False),
     "condi_sr": LossEntry(condi_sr, "confidence"),
     "naive": LossEntry(naive, "confidence"),
-    "scsampler_ranking": LossEntry(scsampler_ranking, "max_logit"),
+    "scsampler_ranking": LossEntry(scsampler_ranking, "max_logit", clips_together=4),
 }
 
 

@@ -3,19 +3,23 @@
 ``specs`` says what a run is, ``ensure`` computes it once: ``datasets`` makes or reads videos,
 ``networks`` trains and scores. ``config`` says what a study is, ``params`` reads it from a file,
 ``study`` is what the notebooks open, ``results`` turns its clip tables into accuracies,
-``controls`` says what files give away. ``plan`` and ``orchestrate`` run everything, ``chapters``
-runs one notebook.
+``findings`` keeps what they say in few numbers (variants of a study are read through them),
+``export`` makes the committed reference, ``controls`` says what files give away. ``plan`` and
+``orchestrate`` run everything, ``chapters`` runs one notebook.
 """
 
 from condi_lib.study.config import StudySpec
 from condi_lib.study.ensure import ensure
+from condi_lib.study.export import export_reference
+from condi_lib.study.findings import Findings, findings_of
 from condi_lib.study.params import read_study
 from condi_lib.study.specs import CatalogSource, DatasetSpec, NetworkSpec, StudentSpec, TeacherSpec
-from condi_lib.study.study import Study, export_reference, open_study
+from condi_lib.study.study import Study, open_study
 
 __all__ = [
     "CatalogSource",
     "DatasetSpec",
+    "Findings",
     "NetworkSpec",
     "StudentSpec",
     "Study",
@@ -23,6 +27,7 @@ __all__ = [
     "TeacherSpec",
     "ensure",
     "export_reference",
+    "findings_of",
     "open_study",
     "read_study",
 ]

@@ -17,15 +17,19 @@ Fold = int | Groups
 
 @dataclass(frozen=True)
 class LossSettings:
-    """How one student is trained: its loss, that loss' hyperparameters.
+    """How one student is trained: its loss, that loss' hyperparameters, its network.
 
     Attributes:
         loss: A key of ``condi_lib.losses.LOSSES``; empty: the name under which it is listed.
         hyperparameters: τ, λ, μ, … of the loss, by its function's names.
+        student: Its network; None: that of every student. A params file gives what differs.
+        score_splits: The splits that it scores; None: all that the study is judged on.
     """
 
     loss: str = ""
     hyperparameters: dict[str, float | bool] = field(default_factory=dict)
+    student: NetworkSpec | None = None
+    score_splits: tuple[str, ...] | None = None
 
     def loss_of(self, name: str) -> str:
         """The loss of the student listed under ``name``."""
@@ -48,7 +52,12 @@ class StudySpec:
             every video should be in the test split of one fold, and results are over all videos.
             Or official folds by number, ``{"fold 1": 1, "fold 2": 2, ...}``: results are the mean
             over the folds, as such data sets are reported.
+        also_score: Splits that all networks score besides those to choose K on and to test.
+        cross_fit: See :class:`TeacherSpec`.
         chapters: Notebooks to run, by the beginning of their names; empty: all.
+        variants: Studies that chapters set beside this one, by the chapter's name without its
+            number, and by their own: ``{"sweeps": {"paper_like": ...}}``. A params file gives what
+            differs from this study.
     """
 
     name: str
@@ -59,7 +68,10 @@ class StudySpec:
     losses: dict[str, LossSettings]
     seeds: tuple[int, ...] = (0,)
     folds: dict[str, Fold] | None = None
+    also_score: tuple[str, ...] = ()
+    cross_fit: int = 0
     chapters: tuple[str, ...] = ()
+    variants: "dict[str, dict[str, StudySpec]]" = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if problems := list(self._problems()):
@@ -77,6 +89,8 @@ class StudySpec:
                 yield f"{where}preprocess.crop_px: {crop} is larger than dataset.size_px {size}"
         for name, settings in self.losses.items():
             yield from _problems_of_student(name, settings)
+        if any(variant.variants for variant in self.all_variants):
+            yield "variants: a variant has no variants of its own"
         if self.folds is not None:
             yield from self._problems_of_folds()
         else:
@@ -108,7 +122,7 @@ class StudySpec:
     def _problems_of_splits(self, dataset: DatasetSpec, where: str) -> Iterator[str]:
         """Splits that networks are to use but the data set does not have, as far as known."""
         known = dataset.split_names
-        used = {*self.teacher.used_splits, *self.student.used_splits, "test"}
+        used = {*self.teacher.used_splits, *self.scored_splits}
         if known is not None and (unknown := sorted(used - set(known))):
             yield f"{where}: has no split {unknown}; it has {list(known)}"
 
@@ -125,7 +139,37 @@ class StudySpec:
     @property
     def judged_splits(self) -> tuple[str, ...]:
         """The splits that every network scores: to choose K on, and to test."""
-        return (*filter(None, [self.student.val_split]), "test")
+        splits = (*filter(None, [self.student.val_split]), "test", *self.also_score)
+        return tuple(dict.fromkeys(splits))
+
+    @property
+    def scored_splits(self) -> tuple[str, ...]:
+        """The splits that the teacher scores: those that some student needs or is judged on."""
+        networks = [self.student, *(loss.student for loss in self.losses.values() if loss.student)]
+        used = [split for network in networks for split in network.used_splits]
+        judged = [split for loss in self.losses.values() for split in loss.score_splits or ()]
+        return tuple(dict.fromkeys([*used, "test", *self.also_score, *judged]))
+
+    @property
+    def choosing_splits(self) -> tuple[str, ...]:
+        """The splits on which students are measured in training, and K is chosen."""
+        networks = [self.student, *(loss.student for loss in self.losses.values() if loss.student)]
+        return tuple(dict.fromkeys(filter(None, (network.val_split for network in networks))))
+
+    @property
+    def reported_splits(self) -> tuple[str, ...]:
+        """All splits that some student scores."""
+        return tuple(dict.fromkeys(s for name in self.losses for s in self.splits_of(name)))
+
+    @property
+    def all_variants(self) -> "list[StudySpec]":
+        """The variants of every chapter."""
+        return [study for group in self.variants.values() for study in group.values()]
+
+    def splits_of(self, name: str) -> tuple[str, ...]:
+        """The splits that the student listed under ``name`` scores."""
+        scored = self.losses[name].score_splits
+        return self.judged_splits if scored is None else scored
 
     def dataset_of(self, fold: str = "") -> DatasetSpec:
         """The data set of one fold."""
@@ -139,24 +183,25 @@ class StudySpec:
 
     def teacher_of(self, seed: int, fold: str = "") -> TeacherSpec:
         """The teacher of a seed and fold; it scores the students' splits."""
-        splits = dict.fromkeys((*self.student.used_splits, "test"))
         return TeacherSpec(
             dataset=self.dataset_of(fold),
             network=replace(self.teacher, preprocess=None),
             preprocess=self.teacher.preprocess or self.preprocess,
-            score_splits=tuple(splits),
+            score_splits=self.scored_splits,
+            cross_fit=self.cross_fit,
             seed=seed,
         )
 
     def student_of(self, name: str, seed: int, fold: str = "") -> StudentSpec:
         """The student listed under ``name``, of a seed and fold."""
         settings = self.losses[name]
+        network = settings.student or self.student
         return StudentSpec(
             teacher=self.teacher_of(seed, fold),
             loss=settings.loss_of(name),
-            network=replace(self.student, preprocess=None),
-            preprocess=self.student.preprocess or self.preprocess,
-            score_splits=self.judged_splits,
+            network=replace(network, preprocess=None),
+            preprocess=network.preprocess or self.preprocess,
+            score_splits=self.splits_of(name),
             hyperparameters=settings.hyperparameters,
             seed=seed,
         )

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from condi_lib import paths
+from condi_lib.digests import digest
 from condi_lib.study.datasets import read_catalog
 from condi_lib.study.params import read_study
-from condi_lib.study.specs import CatalogSource, DatasetSpec, OfficialSource, digest
+from condi_lib.study.specs import CatalogSource, DatasetSpec, OfficialSource
 from condi_lib.videos.catalog import Catalog, ScanReport, VideoRecord, survey
 from condi_lib.videos.duplicates import divided_groups, file_sizes, same_content, same_name
 from condi_lib.videos.official import OFFICIAL

@@ -2,15 +2,16 @@
 
 import json
 import shutil
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from condi_lib import paths
+from condi_lib.digests import digest, essentials
 from condi_lib.study.locks import alone
-from condi_lib.study.specs import CatalogSource, DatasetSpec, OfficialSource, digest
+from condi_lib.study.specs import CatalogSource, DatasetSpec, OfficialSource
 from condi_lib.videos.catalog import (
     Catalog,
     CatalogError,
@@ -64,7 +65,7 @@ class Dataset:
 
 def pantomime_folder(spec: PantomimeSpec) -> Path:
     """Where the videos of a pantomime are, or will be; shared by all that cut them differently."""
-    return paths.videos_dir() / f"pantomime-{digest(asdict(spec))}"
+    return paths.videos_dir() / f"pantomime-{digest(essentials(spec))}"
 
 
 def videos_exist(spec: DatasetSpec) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from condi_lib.clip_table import ClipTable, clip_table_parts
 from condi_lib.distributed import join_world
@@ -47,31 +48,75 @@ def compute_network(
     """
     teacher = spec.teacher if isinstance(spec, StudentSpec) else spec
     dataset = open_dataset(teacher.dataset, run_folder(teacher.dataset))
+    n_fits = teacher.cross_fit if spec is teacher else 0
+    own = tuple(s for s in spec.score_splits if not n_fits or s not in spec.network.train_splits)
+
+    def score(model: nn.Module, rows: NDArray[np.int64], splits: Sequence[str], to: Path) -> None:
+        truth, role = dataset.truth(tuple(splits)), KINDS[type(spec)]
+        given = {"truth": truth, "workers": workers, "progress": progress}
+        score_clips(model, dataset.clips, rows, spec.preprocess, to, role, **given)
+
+    if own:
+        model = _fit(spec, teacher, dataset, folder, None, workers, progress)
+        score(model, dataset.clips.rows(own), own, folder / SCORES)
+    shared = [split for split in spec.score_splits if split not in own]
+    for part in range(n_fits if shared else 0):
+        # The scores of a part lie below those of the network itself, where readers look, too.
+        place = folder / SCORES / f"cross_fit_{part}"
+        place.mkdir(parents=True, exist_ok=True)
+        unseen = cross_fit_part(dataset.clips, shared, n_fits, part)
+        model = _fit(spec, teacher, dataset, place, unseen, workers, progress)
+        score(model, unseen, shared, place)
+
+
+def _fit(
+    spec: TeacherSpec | StudentSpec,
+    teacher: TeacherSpec,
+    dataset: Dataset,
+    folder: Path,
+    without: NDArray[np.int64] | None,
+    workers: int,
+    progress: bool,
+) -> nn.Module:
+    """Train a run's network, on all its training clips or ``without`` some."""
     classes = dataset.clips.catalog.classes
     model, about = build_network(spec, classes), _about(spec, teacher.dataset, classes)
-    if spec.network.training.epochs:
-        try:
-            data = _training_data(spec, teacher, dataset, folder / LOGITS)
-            settings = replace(spec.network.training, seed=spec.seed)
-            objective = _objective(spec)
-            train(model, objective, data, settings, folder, "auto", workers, progress, about)
-        finally:
-            if join_world().leads:
-                (folder / LOGITS).unlink(missing_ok=True)
-    elif join_world().leads:
-        save_weights(model, folder / WEIGHTS, about=about)
-        (folder / HISTORY).write_text("epoch\n", encoding="utf-8")
-    score_clips(
-        model,
-        dataset.clips,
-        dataset.clips.rows(spec.score_splits),
-        spec.preprocess,
-        folder / SCORES,
-        role=KINDS[type(spec)],
-        truth=dataset.truth(spec.score_splits),
-        workers=workers,
-        progress=progress,
-    )
+    if not spec.network.training.epochs:
+        if join_world().leads:
+            save_weights(model, folder / WEIGHTS, about=about)
+            (folder / HISTORY).write_text("epoch\n", encoding="utf-8")
+        return model
+    try:
+        data = _training_data(spec, teacher, dataset, folder / LOGITS)
+        if without is not None:
+            data = replace(data, rows=np.setdiff1d(data.rows, without))
+        settings = replace(spec.network.training, seed=spec.seed)
+        objective = _objective(spec)
+        return train(model, objective, data, settings, folder, "auto", workers, progress, about)
+    finally:
+        if join_world().leads:
+            (folder / LOGITS).unlink(missing_ok=True)
+
+
+def cross_fit_part(
+    clips: ClipSet, splits: Sequence[str], n_parts: int, part: int
+) -> NDArray[np.int64]:
+    """Numbers of the clips of one of ``n_parts`` parts of the splits' videos, ascending.
+
+    The parts have whole videos, and about as many of every class: of the videos, put in the order
+    of their classes, every ``n_parts``-th.
+
+    Raises:
+        ValueError: If there are fewer videos than parts.
+    """
+    rows = clips.rows(splits)
+    video = clips.video_of(rows)
+    videos = np.unique(video)
+    if len(videos) < n_parts:
+        raise ValueError(f"{len(videos)} videos cannot be divided into {n_parts} parts")
+    labels = np.array([clips.catalog.records[v].label for v in videos])
+    by_class = videos[np.argsort(labels, kind="stable")]
+    return rows[np.isin(video, by_class[part::n_parts])]
 
 
 def _about(

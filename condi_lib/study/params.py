@@ -5,7 +5,7 @@ passes its one key ``study``, a mapping described by :class:`~condi_lib.study.co
 """
 
 import hashlib
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -41,12 +41,29 @@ def read_study(source: str | Path | Mapping[str, Any], with_weights: bool = True
             the wrong kind; names the file and each field.
     """
     where = "parameters" if isinstance(source, Mapping) else str(params_path(source))
-    study = _structure(read_fields(source), where)
+    fields = read_fields(source)
+    variants = fields.pop("variants", {})
+    study = _read_one(fields, where, with_weights)
+    found: dict[str, dict[str, StudySpec]] = {}
+    for group, name, own in spread_variants(fields, variants, where):
+        at = f"{where}: study.variants.{group}.{name}"
+        found.setdefault(group, {})[name] = _read_one(own, at, with_weights)
+    return replace(study, variants=found) if found else study
+
+
+def _read_one(fields: Fields, where: str, with_weights: bool) -> StudySpec:
+    study = _structure(_with_whole_students(fields), where)
     if with_weights:
+        students = {
+            name: replace(loss, student=_with_weights(loss.student, f"{where}: losses.{name}"))
+            for name, loss in study.losses.items()
+            if loss.student is not None
+        }
         study = replace(
             study,
             teacher=_with_weights(study.teacher, f"{where}: study.teacher"),
             student=_with_weights(study.student, f"{where}: study.student"),
+            losses=study.losses | students,
         )
     dataset = study.dataset
     if dataset.catalog is not None:
@@ -71,6 +88,57 @@ def read_fields(source: str | Path | Mapping[str, Any]) -> Fields:
     while layers:  # from the ground up, so that null takes out what any file below has
         fields = _merged(fields, layers.pop())
     return fields
+
+
+def spread_variants(fields: Fields, variants: Any, where: str) -> Iterator[tuple[str, str, Fields]]:
+    """Yield group, name and all fields of each variant of a study.
+
+    A variant takes over the study's fields but its chapters, and those of the variant
+    ``group.name`` that it ``extends``; ``losses`` are taken over whole, or given anew.
+
+    Raises:
+        ValueError: If variants are no mappings, or extend what is not there or themselves.
+    """
+    base = {key: value for key, value in fields.items() if key != "chapters"}
+    groups = list(variants.values()) if isinstance(variants, dict) else [None]
+    nested = [named for group in groups if isinstance(group, dict) for named in group.values()]
+    if not all(isinstance(found, dict) for found in [*groups, *nested]):
+        raise ValueError(f"{where}: study.variants: must be a mapping of mappings of fields")
+    for group, named in variants.items():
+        for name in named:
+            layers, at, seen = [], f"{group}.{name}", []
+            while at is not None:
+                layers.append(_variant(variants, at, f"{where}: study.variants.{group}.{name}"))
+                seen.append(at)
+                at = layers[-1].pop("extends", None)
+                if at in seen:
+                    raise ValueError(f"{where}: study.variants.{at}: extends itself")
+            own = base | {"name": f"{fields.get('name')}.{group}.{name}"}
+            for layer in reversed(layers):
+                kept = {k: v for k, v in own.items() if k != "losses" or "losses" not in layer}
+                own = _merged(kept, layer)
+            yield group, name, own
+
+
+def _variant(variants: Fields, at: str, where: str) -> Fields:
+    group, _, name = str(at).partition(".")
+    if name not in variants.get(group, {}):
+        known = [f"{g}.{n}" for g, named in variants.items() for n in named]
+        raise ValueError(f"{where}: extends {at!r}, which is none of the variants {known}")
+    return dict(variants[group][name])
+
+
+def _with_whole_students(fields: Fields) -> Fields:
+    """The fields with every student's network spelt out, where a loss gives only what differs."""
+    losses, network = fields.get("losses"), fields.get("student")
+    if not isinstance(losses, dict) or not isinstance(network, dict):
+        return fields
+    whole = {
+        name: loss | {"student": _merged(network, loss["student"])}
+        for name, loss in losses.items()
+        if isinstance(loss, dict) and isinstance(loss.get("student"), dict)
+    }
+    return fields | {"losses": losses | whole}
 
 
 def params_path(source: str | Path, beside: Path | None = None) -> Path:

@@ -7,13 +7,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from condi_lib import paths
+from condi_lib.digests import digest
 from condi_lib.study.chapters import chapter_notebooks, code_hash, notebook_hash
 from condi_lib.study.config import StudySpec
 from condi_lib.study.ensure import is_done
 from condi_lib.study.params import params_path, read_study
-from condi_lib.study.specs import KINDS, Spec, describe, digest, run_name
+from condi_lib.study.specs import KINDS, Spec, run_name
 
 MAX_RESTARTS = 3  # of a job by torchrun
+LAST_CHAPTER = "verdicts"  # which reads everything
 
 
 @dataclass(frozen=True)
@@ -125,37 +127,64 @@ def study_folder(name: str) -> Path:
 
 
 def plan(source: str, size: JobSize | None = None) -> list[Job]:
-    """All jobs of a study, each after those that it needs.
+    """All jobs of a study and its variants, each after those that it needs.
+
+    A run that several of them share is one job.
 
     Args:
         source: Name or path of a params file.
         size: What each job may use.
     """
     study, size = read_study(source), size or JobSize()
-    runs: list[Job] = []
+    runs: dict[str, Job] = {}  # by the run's name
+    of_group: dict[str, list[Job]] = {"": _run_jobs(study, "", study.name, size, runs)}
+    for group, variants in study.variants.items():
+        jobs = [_run_jobs(v, f"{group}.{n}-", study.name, size, runs) for n, v in variants.items()]
+        of_group[group] = [job for each in jobs for job in each]
+    everything = list(runs.values())
+    chapters = [
+        _chapter_job(notebook, study, _needed_by(notebook, of_group, everything))
+        for notebook in chapter_notebooks(study.chapters)
+    ]
+    return everything + chapters
+
+
+def _needed_by(notebook: Path, of_group: dict[str, list[Job]], everything: list[Job]) -> list[Job]:
+    """The runs that a chapter reads: the study's own and its variants; the last chapter, all."""
+    if notebook.name.endswith(f"{LAST_CHAPTER}.ipynb"):
+        return everything
+    group = notebook.stem.partition("_")[2]
+    mine = [*of_group[""], *of_group.get(group, [])]
+    return list({job.name: job for job in mine}.values())
+
+
+def _run_jobs(
+    study: StudySpec, prefix: str, name: str, size: JobSize, runs: dict[str, Job]
+) -> list[Job]:
+    """The jobs of one study's or variant's runs; new ones are added to ``runs``."""
+    mine: list[Job] = []
+
+    def add(job_name: str, spec: Spec, needs: tuple[Path, ...]) -> Job:
+        job = runs.get(run_name(spec)) or _run_job(prefix + job_name, spec, needs, name, size)
+        runs[run_name(spec)] = job
+        mine.append(job)
+        return job
+
     for fold in study.fold_names:
         tail = f"-{fold.replace(' ', '_')}" if fold else ""
-        dataset = _run_job(f"dataset{tail}", study.dataset_of(fold), (), study, size)
-        runs.append(dataset)
+        dataset = add(f"dataset{tail}", study.dataset_of(fold), ())
         for seed in study.seeds:
             suffix = f"{tail}-seed{seed}"
-            needs = (dataset.stamp,)
-            spec = study.teacher_of(seed, fold)
-            teacher = _run_job(f"teacher{suffix}", spec, needs, study, size)
-            runs.append(teacher)
-            for name in study.losses:
-                spec = study.student_of(name, seed, fold)
-                runs.append(_run_job(f"{name}{suffix}", spec, (teacher.stamp,), study, size))
-    chapters = chapter_notebooks(study.chapters)
-    return runs + [_chapter_job(notebook, study, runs) for notebook in chapters]
+            teacher = add(f"teacher{suffix}", study.teacher_of(seed, fold), (dataset.stamp,))
+            for loss in study.losses:
+                add(f"{loss}{suffix}", study.student_of(loss, seed, fold), (teacher.stamp,))
+    return mine
 
 
 _WEIGHTS = {"dataset": 60.0, "teacher": 120.0, "student": 75.0}
 
 
-def _run_job(
-    name: str, spec: Spec, needs: tuple[Path, ...], study: StudySpec, size: JobSize
-) -> Job:
+def _run_job(name: str, spec: Spec, needs: tuple[Path, ...], study: str, size: JobSize) -> Job:
     kind = KINDS[type(spec)]
     processes = 1 if kind == "dataset" else size.n_processes
     # The data set is drawn by two processes; the teacher waits for nobody, students run in pairs.
@@ -164,8 +193,8 @@ def _run_job(
         name=name,
         # A stamp of the study's own: the workflow engine deletes outputs before a job and after a
         # failed one, which must touch neither the run nor another study that shares it.
-        stamp=study_folder(study.name) / "stamps" / f"{name}-{digest(describe(spec))}",
-        log=study_folder(study.name) / "logs" / f"{name}.log",
+        stamp=study_folder(study) / "stamps" / f"{name}-{run_name(spec)}",
+        log=study_folder(study) / "logs" / f"{name}.log",
         needs=needs,
         threads=max(threads, processes),
         gpus=0 if kind == "dataset" else size.gpus,

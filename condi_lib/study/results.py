@@ -121,6 +121,11 @@ def sampler_of(study: Study, student: str) -> str:
     return _SAMPLER_OF_SCORE[LOSSES[loss].score]
 
 
+def students_of(study: Study, split: str) -> list[str]:
+    """The students that score a split."""
+    return [name for name in study.students if split in study.spec.splits_of(name)]
+
+
 def sweep(
     study: Study, split: str = "test", methods: tuple[str, ...] = (), random_draws: int = 10
 ) -> Sweep:
@@ -129,10 +134,11 @@ def sweep(
     Args:
         study: Where the clip tables come from.
         split: ``"test"``, or ``"val"`` to choose K on.
-        methods: Names of samplers that need no student, and of students; empty: all.
+        methods: Names of samplers that need no student, and of students; empty: all, but students
+            that do not score the split.
         random_draws: Draws of the random sampler, averaged.
     """
-    wanted = methods or (*WITHOUT_STUDENT, *study.students)
+    wanted = methods or (*WITHOUT_STUDENT, *students_of(study, split))
     k_clips = list(range(1, _longest_video(study, split) + 1))
     without = [name for name in wanted if name in SAMPLERS]
 
@@ -207,7 +213,7 @@ def _clip_scores(study: Study, seed: int, split: str, fold: str) -> pd.DataFrame
     frame["true_class_probability"] = _true_probability(logits, label)
     frame["teacher_max_softmax"] = max_softmax(logits).numpy()
     frame["teacher_negative_entropy"] = negative_entropy(logits).numpy()
-    for student in study.students:
+    for student in students_of(study, split):
         table = study.table(student, seed, split, fold)
         if sampler_of(study, student) == "confidence":
             frame[student] = table.clips["confidence"].to_numpy()

@@ -1,17 +1,18 @@
 """Specs: frozen records that say everything that makes a run what it is.
 
 A spec's digest names the folder of its run, so equal specs share one run and any change makes a
-new one. Three kinds follow one another: a data set, a teacher trained and scored on it, a student
-trained and scored against that teacher.
+new one; fields at their defaults do not count, so a new field leaves older runs alone. Three kinds
+follow one another: a data set, a teacher trained and scored on it, a student trained and scored
+against that teacher.
 """
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from condi_lib import paths
+from condi_lib.digests import digest, essentials
 from condi_lib.losses import LOSSES, build_objective
 from condi_lib.models.zoo import check_backbone
 from condi_lib.training import TrainingSettings
@@ -20,7 +21,9 @@ from condi_lib.videos.official import OFFICIAL, check_fold
 from condi_lib.videos.pantomime import PantomimeSpec
 from condi_lib.videos.preprocess import Preprocess
 
-SPEC_VERSION = 1  # raise it when the same spec would no longer give the same run
+SPEC_VERSION = (
+    1  # raise it when the same spec would no longer give the same run, or a default changes
+)
 
 
 @dataclass(frozen=True)
@@ -213,13 +216,29 @@ class NetworkSpec:
 
 @dataclass(frozen=True)
 class TeacherSpec:
-    """A teacher: trained, then run over all clips of ``score_splits``, once."""
+    """A teacher: trained, then run over all clips of ``score_splits``, once.
+
+    Attributes:
+        dataset: Its videos.
+        network: The network and its training.
+        preprocess: Decoded clips to its input.
+        score_splits: Splits whose clips it scores.
+        cross_fit: What it says of the clips that it was trained on comes from so many other
+            networks, each trained like it but without the videos that it is asked about; 0: from
+            itself, as in the paper.
+        seed: Of weights and training.
+    """
 
     dataset: DatasetSpec
     network: NetworkSpec
     preprocess: Preprocess
     score_splits: tuple[str, ...]
+    cross_fit: int = 0
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.cross_fit == 1 or self.cross_fit < 0:
+            raise ValueError(f"cross_fit must be 0 (none) or at least 2, got {self.cross_fit}")
 
     @property
     def needs(self) -> tuple["Spec", ...]:
@@ -266,18 +285,9 @@ def describe(spec: Spec) -> dict[str, Any]:
     return json.loads(json.dumps(plain))
 
 
-def digest(value: Any) -> str:
-    """Twelve hex digits that stand for a JSON value.
-
-    The order of its keys counts: that of the splits is the order in which clips are numbered, and
-    so decides in which order networks see them.
-    """
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:12]
-
-
 def run_name(spec: Spec) -> str:
-    """Name of the run's folder: its kind and the digest of its spec."""
-    return f"{KINDS[type(spec)]}-{digest(describe(spec))}"
+    """Name of the run's folder: its kind and the digest of what its spec has of its own."""
+    return f"{KINDS[type(spec)]}-{digest([SPEC_VERSION, essentials(spec)])}"
 
 
 def run_folder(spec: Spec) -> Path:

@@ -11,17 +11,16 @@ from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
-import yaml
 from numpy.typing import NDArray
 
 from condi_lib import paths
-from condi_lib.clip_table import ClipTable, merge_student, read_clip_table, write_clip_table
+from condi_lib.clip_table import ClipTable, merge_student, read_clip_table
+from condi_lib.digests import digest
 from condi_lib.study.config import REFERENCE, TEACHER, StudySpec
 from condi_lib.study.datasets import read_videos, videos_root
 from condi_lib.study.ensure import ensure
 from condi_lib.study.networks import SCORES
-from condi_lib.study.params import read_fields, read_study
-from condi_lib.study.specs import digest
+from condi_lib.study.params import read_study
 from condi_lib.videos.decode import read_frames
 from condi_lib.videos.pantomime import draw, script
 
@@ -40,6 +39,9 @@ class Store(Protocol):
 
     def left_out(self, fold: str) -> pd.DataFrame:
         """The data set's other videos."""
+
+    def of_variant(self, group: str, name: str, spec: StudySpec) -> "Store":
+        """Where the results of a variant come from."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,10 @@ class RunStore:
         """The data set's other videos."""
         return read_videos(ensure(self.spec.dataset_of(fold), progress=True) / "left_out.csv")
 
+    def of_variant(self, group: str, name: str, spec: StudySpec) -> "RunStore":
+        """The variant's runs."""
+        return RunStore(spec)
+
 
 @dataclass(frozen=True)
 class FolderStore:
@@ -85,30 +91,36 @@ class FolderStore:
 
     def table(self, name: str, seed: int, fold: str, splits: Sequence[str] | None) -> ClipTable:
         """The columns that this network scored, of the clips of some splits (None: of all)."""
-        return read_clip_table(self._path(f"{_stem(name, seed, fold)}.parquet"), splits)
+        return read_clip_table(self._path(f"{network_stem(name, seed, fold)}.parquet"), splits)
 
     def history(self, name: str, seed: int, fold: str) -> pd.DataFrame:
         """The network's training history."""
-        return pd.read_csv(self._path(f"{_stem(name, seed, fold)}.csv"))
+        return pd.read_csv(self._path(f"{network_stem(name, seed, fold)}.csv"))
 
     def videos(self, fold: str) -> pd.DataFrame:
         """The data set's usable videos."""
-        return read_videos(self._path(f"videos{_tail(fold)}.csv"))
+        return read_videos(self._path(f"videos{fold_tail(fold)}.csv"))
 
     def left_out(self, fold: str) -> pd.DataFrame:
         """The data set's other videos; a folder without the file has all videos."""
-        path = self.folder / f"left_out{_tail(fold)}.csv"
+        path = self.folder / f"left_out{fold_tail(fold)}.csv"
         if path.exists():
             return read_videos(path)
         return pd.DataFrame(columns=["file", "split", "kind", "cause"])
 
+    def of_variant(self, group: str, name: str, spec: StudySpec) -> "FolderStore":
+        """The variant's folder, which holds nothing but results."""
+        return FolderStore(self.folder / group / name)
 
-def _tail(fold: str) -> str:
+
+def fold_tail(fold: str) -> str:
+    """What names of files end in that belong to a fold; empty where there are no folds."""
     return f"-{fold.replace(' ', '_')}" if fold else ""
 
 
-def _stem(name: str, seed: int, fold: str) -> str:
-    return f"{name}{_tail(fold)}-seed{seed}"
+def network_stem(name: str, seed: int, fold: str) -> str:
+    """How the files of a network begin."""
+    return f"{name}{fold_tail(fold)}-seed{seed}"
 
 
 @dataclass(frozen=True)
@@ -145,6 +157,17 @@ class Study:
     def provenance(self) -> dict[str, str]:
         """What figures carry with them: the digest of everything the study is made of."""
         return {"study": digest(asdict(self.spec))}
+
+    def variants(self, group: str) -> "dict[str, Study]":
+        """The studies that a chapter sets beside this one, by name; empty where there are none.
+
+        Of the committed reference's variants only the results are there (``results_of``).
+        """
+        specs = self.spec.variants.get(group, {})
+        return {
+            name: Study(spec, self.store.of_variant(group, name, spec), self.name)
+            for name, spec in specs.items()
+        }
 
     def teacher_table(self, seed: int, split: str = "test", fold: str = "") -> ClipTable:
         """Clips of a split with the teacher's logits."""
@@ -194,42 +217,7 @@ def open_study(source: str | Mapping[str, Any]) -> Study:
     """
     if source == REFERENCE:
         folder = paths.reference_dir()
-        return Study(read_study(folder / "study.yaml"), FolderStore(folder), REFERENCE)
+        spec = read_study(folder / "study.yaml", with_weights=False)
+        return Study(spec, FolderStore(folder), REFERENCE)
     spec = read_study(source)
     return Study(spec, RunStore(spec), spec.name)
-
-
-def export_reference(source: str, folder: Path) -> None:
-    """Write a study's clip tables (logits as float16) and histories for :class:`FolderStore`.
-
-    Args:
-        source: Name or path of the study's params file, whose fields are kept beside the tables.
-        folder: Folder to write to; made if missing.
-    """
-    study = open_study(source)
-    folder.mkdir(parents=True, exist_ok=True)
-    for fold in study.spec.fold_names:
-        study.videos(fold).to_csv(folder / f"videos{_tail(fold)}.csv", index=False)
-        _export_left_out(study.left_out(fold), folder / f"left_out{_tail(fold)}.csv")
-        for seed in study.seeds:
-            for name in (TEACHER, *study.students):
-                stem = _stem(name, seed, fold)
-                # Without the training clips, which no chapter needs clip by clip.
-                table = study.store.table(name, seed, fold, study.spec.judged_splits)
-                write_clip_table(table, folder / f"{stem}.parquet", "float16")
-                study.store.history(name, seed, fold).to_csv(folder / f"{stem}.csv", index=False)
-    fields = read_fields(source)
-    for kind in ("catalog", "official"):  # so that it can be read without the videos
-        if (videos := getattr(study.spec.dataset, kind)) is not None:
-            fields["dataset"][kind]["content"] = videos.content
-    for role in ("teacher", "student"):  # and without the weights that they start from
-        if content := getattr(study.spec, role).weights_content:
-            fields[role]["weights_content"] = content
-    text = yaml.safe_dump({"study": fields}, sort_keys=False)
-    (folder / "study.yaml").write_text(text, encoding="utf-8")
-
-
-def _export_left_out(left_out: pd.DataFrame, path: Path) -> None:
-    path.unlink(missing_ok=True)
-    if len(left_out):
-        left_out.to_csv(path, index=False)

@@ -133,10 +133,8 @@ def _deterministic() -> Iterator[None]:
 
 def _finished(model: nn.Module, weights: Path, digest: str) -> nn.Module:
     if (run := run_of_weights(weights)) != digest:
-        raise ValueError(
-            f"{weights}: are the weights of another run ({run}, here {digest}); delete them or "
-            "train into another folder"
-        )
+        other = f"are the weights of another run ({run}, here {digest})"
+        raise ValueError(f"{weights}: {other}; delete them or train into another folder")
     return restore_weights(model, weights)
 
 
@@ -285,13 +283,14 @@ class _Run:
             None if logits is None else self.world.gather(at_least_float32(logits), len(rows))
             for logits in (output if student else (output, None))
         )
-        teacher = self.data.teacher_logits
+        data, teacher = self.data, self.data.teacher_logits
         return LossInputs(
             class_logits=class_logits,
             confidence_logit=confidence_logit,
             teacher_logits=None if teacher is None else teacher[rows].to(self.device),
-            labels=self.data.labels[rows].to(self.device),
+            labels=data.labels[rows].to(self.device),
             generator=generator,
+            video_index=torch.from_numpy(data.clips.video_of(rows)).to(self.device),
         )
 
     def _learning_rate(self, group: dict, step: int) -> float:

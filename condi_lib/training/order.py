@@ -14,7 +14,8 @@ class ClipOrder:
 
     Args:
         data: Clips to train on.
-        objective: Whether as many right as wrong clips of the teacher are to be shown.
+        objective: Whether as many right as wrong clips of the teacher are to be shown, and how
+            many clips of a video at a time.
         settings: Seed, batch size, clips per video.
 
     Attributes:
@@ -27,6 +28,7 @@ class ClipOrder:
     def __init__(self, data: TrainingData, objective: Objective, settings: TrainingSettings):
         self.data, self.settings = data, settings
         self.correct = data.teacher_correct() if objective.down_sample_majority else None
+        self.together = objective.clips_together
         n_clips, size = len(self._draw(0)), settings.batch_size
         if n_clips < size:
             balanced = " balanced" if objective.down_sample_majority else ""
@@ -54,7 +56,10 @@ class ClipOrder:
         if self.correct is not None:
             chosen = chosen[down_sample_majority(self.correct[chosen], generator)]
         chosen = chosen[torch.randperm(len(chosen), generator=generator)]
-        return self.data.rows[chosen.numpy()]
+        rows = self.data.rows[chosen.numpy()]
+        if self.together == 1:
+            return rows
+        return rows[brought_together(self.data.clips.video_of(rows), self.together, generator)]
 
 
 def some_of_each(video: NDArray[np.int64], count: int, generator: Generator) -> Tensor:
@@ -73,6 +78,27 @@ def some_of_each(video: NDArray[np.int64], count: int, generator: Generator) -> 
     counts = np.diff(first, append=len(video))
     place = np.arange(len(video)) - np.repeat(first, counts)  # within its video, at random
     return torch.from_numpy(np.sort(order[place < count]))
+
+
+def brought_together(video: NDArray[np.int64], count: int, generator: Generator) -> NDArray:
+    """Reorder clips so that those of a video stand in groups of ``count``, the last may be smaller.
+
+    Args:
+        video: Number of the video of each clip, ``[n]``; which clips make a group is decided by
+            their order.
+        count: Clips of a group.
+        generator: Decides the order of the groups.
+
+    Returns:
+        Places in ``video``, int64 ``[n]``.
+    """
+    by_video = np.argsort(video, kind="stable")
+    first = np.flatnonzero(np.diff(video[by_video], prepend=-1))
+    counts = np.diff(first, append=len(video))
+    place = np.arange(len(video)) - np.repeat(first, counts)  # within its video
+    group = np.cumsum(place % count == 0) - 1
+    turn = torch.randperm(int(group[-1]) + 1, generator=generator).numpy()
+    return by_video[np.argsort(turn[group], kind="stable")]
 
 
 def seeded(*key: int) -> Generator:

@@ -8,7 +8,6 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +19,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from condi_lib.digests import essentials
 from condi_lib.videos import stick_figure
 from condi_lib.videos.decode import write_video
 from condi_lib.videos.drawing import Actor, Occluder, Painter, background, draw_occluder
@@ -32,9 +32,9 @@ from condi_lib.videos.screenplay import (
     PantomimeSpec,
     PantomimeSplit,
     VideoScript,
+    listed_label,
     script,
     video_file,
-    video_label,
 )
 from condi_lib.videos.workers import map_in_processes
 
@@ -130,25 +130,25 @@ def write_pantomime(
     _claim(root, spec)
     for split in spec.splits:
         (root / split).mkdir(exist_ok=True)
-    missing = [video for video in _numbers(spec) if not (root / video_file(*video)).exists()]
+    missing = [video for video in _numbers(spec) if not (root / _file(spec, *video)).exists()]
     write = partial(_write_one, spec, root)
     with tqdm(total=len(missing), desc="videos", unit="video", disable=not progress) as bar:
         for _ in map_in_processes(write, missing, workers):
             bar.update()
     _write_csv(root / "truth.csv", ("file", "clip_index", "truth", "action"), _truth_rows(spec))
-    labels = ((video_file(*video), video_label(video[1]), video[0]) for video in _numbers(spec))
+    labels = ((_file(spec, *v), listed_label(spec, *v), v[0]) for v in _numbers(spec))
     _write_csv(root / "labels.csv", ("file", "label", "split"), labels)
 
 
 def _claim(root: Path, spec: PantomimeSpec) -> None:
     """Say whose folder this is, or refuse one whose videos would not fit our truth."""
     root.mkdir(parents=True, exist_ok=True)
-    path, ours = root / "spec.json", asdict(spec)
+    path, ours = root / "spec.json", essentials(spec)
     if not path.exists():
         with _replacing(path) as file:
             file.write(json.dumps(ours, indent=1) + "\n")
     theirs = json.loads(path.read_text(encoding="utf-8"))
-    if differ := [name for name in ours if theirs.get(name) != ours[name]]:
+    if differ := [n for n in {**ours, **theirs} if theirs.get(n) != ours.get(n)]:
         raise ValueError(
             f"{root}: holds a pantomime of another spec (other {', '.join(differ)}); "
             "write to another folder or delete this one"
@@ -160,6 +160,10 @@ def _numbers(spec: PantomimeSpec) -> Iterator[tuple[str, int]]:
     for split, settings in spec.splits.items():
         for index in range(settings.n_videos):
             yield split, index
+
+
+def _file(spec: PantomimeSpec, split: str, index: int) -> str:
+    return video_file(split, spec.splits[split], index)
 
 
 def _write_one(spec: PantomimeSpec, root: Path, video: tuple[str, int]) -> None:

@@ -11,7 +11,7 @@ Trimmed videos hold key clips only. A spec and its seed decide everything: label
 bit-identical wherever they are drawn, and each video depends on its own index alone.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.random import Generator
@@ -44,22 +44,37 @@ GENERIC = ("stand", "walk_in", "empty", "hidden", "scratch_head")
 
 @dataclass(frozen=True)
 class PantomimeSplit:
-    """How many videos a split has, and whether they are trimmed to the labelled action.
+    """How many videos a split has, what they show, and what is said of them.
 
     Attributes:
         n_videos: Videos; the classes take turns.
         trimmed: Show the labelled action only.
         n_clips: Clips of each video.
+        key_share: Of this split's videos; None: as the spec says, also for the next two.
+        confuser_share: The same.
+        cue: The same.
+        classes: The labelled actions, if not all of them; look-alikes may be others.
+        label_noise: Share of the videos that are listed under a wrong class, drawn at random.
     """
 
     n_videos: int
     trimmed: bool = False
     n_clips: int = 12
+    key_share: float | None = None
+    confuser_share: float | None = None
+    cue: float | None = None
+    classes: tuple[str, ...] = CLASSES
+    label_noise: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("n_videos", "n_clips"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not 0 <= self.label_noise <= 1:
+            raise ValueError(f"label_noise must be in [0, 1], got {self.label_noise}")
+        known = set(CLASSES)
+        if not self.classes or len({*self.classes} & known) < len(self.classes):
+            raise ValueError(f"classes must be some of {list(CLASSES)}, got {list(self.classes)}")
 
 
 @dataclass(frozen=True)
@@ -90,13 +105,7 @@ class PantomimeSpec:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("key_share", "confuser_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
-        if (total := self.key_share + self.confuser_share) > 1 + 1e-9:
-            raise ValueError(f"key_share + confuser_share must be at most 1, got {total:g}")
-        if not 0 < self.cue <= 1:
-            raise ValueError(f"cue must be in (0, 1], got {self.cue}")
+        check_knobs(self.key_share, self.confuser_share, self.cue)
         if not 0 <= self.spread < 1:
             raise ValueError(f"spread must be in [0, 1), got {self.spread}")
         if self.size_px < 16 or self.size_px % 2:
@@ -107,6 +116,30 @@ class PantomimeSpec:
         for name in self.splits:
             if not name or name.startswith(".") or "/" in name:
                 raise ValueError(f"split {name!r} cannot be the name of a folder; rename it")
+            try:
+                check_knobs(*(getattr(self.of(name), knob) for knob in KNOBS))
+            except ValueError as error:
+                raise ValueError(f"splits[{name!r}]: {error}") from error
+
+    def of(self, split: str) -> "PantomimeSpec":
+        """The spec with the knobs of one split."""
+        own = {knob: getattr(self.splits[split], knob) for knob in KNOBS}
+        own = {knob: value for knob, value in own.items() if value is not None}
+        return replace(self, splits={}, **own) if own else self
+
+
+KNOBS = ("key_share", "confuser_share", "cue")
+
+
+def check_knobs(key_share: float, confuser_share: float, cue: float) -> None:
+    """Refuse shares that are none, or exceed the whole, and a cue outside (0, 1]."""
+    for name, share in {"key_share": key_share, "confuser_share": confuser_share}.items():
+        if not 0 <= share <= 1:
+            raise ValueError(f"{name} must be in [0, 1], got {share}")
+    if (total := key_share + confuser_share) > 1 + 1e-9:
+        raise ValueError(f"key_share + confuser_share must be at most 1, got {total:g}")
+    if not 0 < cue <= 1:
+        raise ValueError(f"cue must be in (0, 1], got {cue}")
 
 
 @dataclass(frozen=True)
@@ -139,15 +172,15 @@ def script(spec: PantomimeSpec, split: str, index: int) -> VideoScript:
     It depends on the spec's knobs and seed, the split's name and the index, not on what other
     videos or splits there are.
     """
-    settings = spec.splits[split]
+    settings, spec = spec.splits[split], spec.of(split)
     rng = np.random.default_rng([spec.seed, *split.encode(), index])
-    label = video_label(index)
+    label = video_label(settings, index)
     actor = _cast(rng)
     kinds = ["key"] * settings.n_clips if settings.trimmed else _plot(spec, settings.n_clips, rng)
     look_alike = str(rng.choice(LOOK_ALIKES[label]))
     clips = tuple(_direct(spec, kind, label, look_alike, rng) for kind in kinds)
     return VideoScript(
-        file=video_file(split, index),
+        file=video_file(split, settings, index),
         split=split,
         label=label,
         actor=actor,
@@ -158,14 +191,24 @@ def script(spec: PantomimeSpec, split: str, index: int) -> VideoScript:
     )
 
 
-def video_label(index: int) -> str:
-    """The labelled action of video ``index`` of any split."""
-    return CLASSES[index % len(CLASSES)]  # balanced classes
+def video_label(settings: PantomimeSplit, index: int) -> str:
+    """The labelled action of video ``index`` of a split."""
+    return settings.classes[index % len(settings.classes)]  # balanced classes
 
 
-def video_file(split: str, index: int) -> str:
+def listed_label(spec: PantomimeSpec, split: str, index: int) -> str:
+    """The class under which a video is listed: that of its action, but for the label noise."""
+    settings = spec.splits[split]
+    label = video_label(settings, index)
+    rng = np.random.default_rng([spec.seed, *split.encode(), index, 1])
+    if rng.uniform() >= settings.label_noise:
+        return label
+    return str(rng.choice([other for other in CLASSES if other != label]))
+
+
+def video_file(split: str, settings: PantomimeSplit, index: int) -> str:
     """Where video ``index`` of a split lies below the benchmark's folder."""
-    return f"{split}/{index:05d}_{video_label(index)}.mp4"
+    return f"{split}/{index:05d}_{video_label(settings, index)}.mp4"
 
 
 def _cast(rng: Generator) -> Actor:

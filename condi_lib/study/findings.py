@@ -1,0 +1,192 @@
+"""What a study's clip tables say, in tables small enough to be committed: its *findings*.
+
+Chapters read variants of a study through them. Every interval and every paired test is computed
+from them anew, video by video; clips are needed for nothing but the failure-prediction metrics,
+which are kept as numbers.
+Shapes: S seeds, V videos, K numbers of clips.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from condi_lib.digests import digest, essentials
+from condi_lib.metrics import auroc, failure_prediction
+from condi_lib.study.chapters import code_hash
+from condi_lib.study.config import TEACHER
+from condi_lib.study.folds import Folds
+from condi_lib.study.plan import study_folder
+from condi_lib.study.results import Sweep, clip_scores, sampler_of, students_of, sweep
+from condi_lib.study.study import FolderStore, Study
+
+RIGHT, METRICS, HISTORY = "right.npz", "metrics.csv", "history.csv"
+TEACHER_SCORES = ("teacher_max_softmax", "teacher_negative_entropy")
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was found out about a study or a variant.
+
+    Attributes:
+        sweeps: By split: whether each video is right, by method and number of clips.
+        metrics: One row per ``split``, ``seed`` and ``method`` (a student, or a score of the
+            teacher): ``accuracy`` of the method's own class predictions by clip and, averaged over
+            all clips, by video (``clip_accuracy``, ``video_accuracy``); ``score_mean``,
+            ``score_std`` and, the mean over videos, ``score_std_within_video``;
+            ``true_positive_rate`` and ``false_positive_rate`` of "confidence > .5" (NaN for
+            other scores); ``auroc_against_test`` (clips of "test" against those of this split);
+            and all of :func:`condi_lib.metrics.failure_prediction`.
+        history: Training histories, one row per ``network``, ``seed``, ``fold`` and epoch.
+    """
+
+    sweeps: dict[str, Sweep]
+    metrics: pd.DataFrame
+    history: pd.DataFrame
+
+    def mean(self, metric: str, split: str = "test") -> pd.Series:
+        """A metric of each method, the mean over seeds, in the methods' order."""
+        rows = self.metrics[self.metrics["split"] == split]
+        return rows.groupby("method", sort=False)[metric].mean()
+
+    def by_seed(self, metric: str, method: str, split: str = "test") -> NDArray[np.float64]:
+        """A metric of one method for each seed, ``[S]``."""
+        rows = self.metrics.query("split == @split and method == @method")
+        return rows.sort_values("seed")[metric].to_numpy(float)
+
+
+def findings_of(study: Study) -> Findings:
+    """What was found out about a study: read where it is kept, else computed from clip tables.
+
+    What is computed from runs is kept in the study's folder, so that chapters share it.
+    """
+    if isinstance(study.store, FolderStore):
+        kept = study.store.folder
+        return read_findings(kept) if (kept / RIGHT).exists() else compute_findings(study)
+    runs = essentials(study.spec) | {"name": "", "variants": {}, "chapters": []}
+    folder = study_folder(study.name) / "findings" / digest([runs, code_hash()])
+    if not (folder / RIGHT).exists():
+        write_findings(compute_findings(study), folder)
+    return read_findings(folder)
+
+
+def compute_findings(study: Study) -> Findings:
+    """Evaluate every method on every split that is judged, and collect the histories."""
+    splits = study.spec.reported_splits
+    sweeps = {split: sweep(study, split) for split in splits}
+    reported = [split for split in splits if split not in study.spec.choosing_splits]
+    clips = {split: clip_scores(study, split) for split in reported}
+    rows = [row for split in reported for row in _metric_rows(study, split, clips)]
+    return Findings(sweeps, pd.DataFrame(rows), pd.concat(_histories(study), ignore_index=True))
+
+
+def _metric_rows(
+    study: Study, split: str, clips: Mapping[str, pd.DataFrame]
+) -> Iterator[dict[str, float | str]]:
+    """One row per seed and method."""
+    students = students_of(study, split)
+    for seed, part in clips[split].groupby("seed"):
+        test = clips["test"][clips["test"]["seed"] == seed]
+        for method in (*students, *TEACHER_SCORES):
+            row = {"split": split, "seed": seed, "method": method}
+            row |= own_accuracy(study, method if method in students else TEACHER, seed, split)
+            is_confidence = method in students and sampler_of(study, method) == "confidence"
+            row |= _spread(part, method, is_confidence)
+            row |= failure_prediction(part[method], part["correct"], part["video_id"])
+            if split != "test" and method in test:
+                both = np.concatenate([test[method], part[method]])
+                row["auroc_against_test"] = auroc(both, np.arange(len(both)) < len(test))
+            yield row
+
+
+def own_accuracy(study: Study, network: str, seed: int, split: str) -> dict[str, float]:
+    """Accuracy of a network's own class predictions, by clip and by video (mean over clips).
+
+    Args:
+        study: The study.
+        network: A student, or ``"teacher"``.
+        seed: Which of its trainings.
+        split: Which videos; those of all folds together.
+    """
+    clips, videos = [], []
+    for fold in study.spec.fold_names:
+        if network == TEACHER:
+            table = study.teacher_table(seed, split, fold)
+            probs = table.teacher_logits.softmax(dim=1).numpy()
+        else:
+            table = study.table(network, seed, split, fold)
+            probs = table.student_logits.softmax(dim=1).numpy()
+        label, video = table.clips["label"].to_numpy(), table.clips["video_id"]
+        clips.append(probs.argmax(axis=1) == label)
+        means = pd.DataFrame(probs).groupby(video.to_numpy(), sort=False).mean().to_numpy()
+        first = table.clips.groupby(video, sort=False)["label"].first().to_numpy()
+        videos.append(means.argmax(axis=1) == first)
+    return {
+        "clip_accuracy": float(np.concatenate(clips).mean()),
+        "video_accuracy": float(np.concatenate(videos).mean()),
+    }
+
+
+def _spread(part: pd.DataFrame, method: str, is_confidence: bool) -> dict[str, float]:
+    score, correct = part[method].astype(float), part["correct"].to_numpy()
+    within = score.groupby(part["video_id"]).std(ddof=0).mean()
+    above = (score > 0.5).to_numpy()
+
+    def share(which: NDArray[np.bool_]) -> float:
+        return float(above[which].mean()) if is_confidence and which.any() else np.nan
+
+    return {
+        "score_mean": float(score.mean()),
+        "score_std": float(score.std(ddof=0)),
+        "score_std_within_video": float(within),
+        "true_positive_rate": share(correct),
+        "false_positive_rate": share(~correct),
+    }
+
+
+def _histories(study: Study) -> Iterator[pd.DataFrame]:
+    for fold in study.spec.fold_names:
+        for seed in study.seeds:
+            for network in (TEACHER, *study.students):
+                history = study.history(network, seed, fold)
+                yield history.assign(network=network, seed=seed, fold=fold)
+
+
+def write_findings(found: Findings, folder: Path) -> None:
+    """Write findings as ``right.npz``, ``metrics.csv`` and ``history.csv``; the first one last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays: dict[str, NDArray] = {}
+    for split, swept in found.sweeps.items():
+        for method, values in swept.correct.items():
+            whole = np.isin(values, (0, 1)).all()  # but for random draws
+            arrays[f"{split}/{method}"] = values.astype(bool) if whole else values
+        if swept.folds is not None:
+            arrays[f"{split}/:video"] = swept.folds.video
+            arrays[f"{split}/:fold"] = swept.folds.fold
+    found.metrics.to_csv(folder / METRICS, index=False, float_format="%.6g")
+    found.history.to_csv(folder / HISTORY, index=False, float_format="%.6g")
+    part = folder / f".{RIGHT}.part"
+    with part.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+    part.replace(folder / RIGHT)
+
+
+def read_findings(folder: Path) -> Findings:
+    """Read what :func:`write_findings` has written."""
+    by_split: dict[str, dict[str, NDArray]] = {}
+    with np.load(folder / RIGHT) as arrays:
+        for name in arrays.files:
+            split, _, method = name.partition("/")
+            by_split.setdefault(split, {})[method] = arrays[name]
+    sweeps = {}
+    for split, named in by_split.items():
+        video, fold = named.pop(":video", None), named.pop(":fold", None)
+        correct = {method: values.astype(np.float32) for method, values in named.items()}
+        k_clips = list(range(1, next(iter(correct.values())).shape[2] + 1))
+        folds = None if video is None else Folds(video, fold)
+        sweeps[split] = Sweep(correct, k_clips, folds)
+    metrics = pd.read_csv(folder / METRICS)
+    return Findings(sweeps, metrics, pd.read_csv(folder / HISTORY, keep_default_na=True))
