@@ -116,6 +116,21 @@ def test_the_code_has_one_hash():
     assert len(code_hash()) == 12
 
 
+@pytest.mark.parametrize(
+    ("room", "matters"), [("plotting/bars.py", False), ("__main__.py", False), ("metrics.py", True)]
+)
+def test_results_do_not_depend_on_rooms_above_the_study(room, matters, tmp_path, monkeypatch):
+    package = tmp_path / "condi_lib"
+    for name in ("study/chapters.py", "plotting/bars.py", "__main__.py", "metrics.py"):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text("1")
+    monkeypatch.setattr("condi_lib.study.chapters.__file__", str(package / "study/chapters.py"))
+    before = code_hash(), code_hash(results_only=True)
+    (package / room).write_text("2")
+    assert code_hash() != before[0]
+    assert (code_hash(results_only=True) != before[1]) is matters
+
+
 def test_chapters_are_found_in_reading_order(root):
     folder = root / "notebooks"
     for name in ("10_last", "02_samplers", "00_videos", "draft", "1_old"):

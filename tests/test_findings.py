@@ -9,17 +9,24 @@ import pytest
 from tiny_study import N_VIDEOS, tiny, write_params
 
 from condi_lib.clip_table import read_clip_table
-from condi_lib.metrics import auroc
+from condi_lib.metrics import auroc, auroc_per_video
 from condi_lib.models import load_weights
 from condi_lib.paths import reference_dir
 from condi_lib.scoring import forward_clips
+from condi_lib.statistics import bootstrap_difference
 from condi_lib.study import ensure, export_reference, findings_of, open_study, read_study
 from condi_lib.study.config import StudySpec
 from condi_lib.study.datasets import open_dataset
-from condi_lib.study.findings import compute_findings, own_accuracy, read_findings, write_findings
+from condi_lib.study.findings import (
+    Findings,
+    compute_findings,
+    own_accuracy,
+    read_findings,
+    write_findings,
+)
 from condi_lib.study.networks import cross_fit_part
 from condi_lib.study.plan import plan
-from condi_lib.study.results import sweep
+from condi_lib.study.results import clip_scores, sweep
 from condi_lib.study.specs import run_folder, run_name
 
 HARD = {"dataset": {"pantomime": {"splits": {"hard": {"n_videos": 12, "n_clips": 3, "cue": 1.0}}}}}
@@ -149,6 +156,42 @@ def test_findings_hold_what_clip_tables_say(project):
     assert set(found.history["network"]) == {"teacher", "condi_sr", "plain"}
 
 
+def test_aurocs_inside_videos_are_those_of_the_clip_tables(project):
+    study = open_study("tiny").variants("sweeps")["hard"]
+    found = compute_findings(study)
+    for method in ("condi_sr", "plain", "teacher_max_softmax"):
+        for at, part in enumerate(clip_scores(study, "hard").groupby("seed")):
+            clips = part[1]
+            expected = auroc_per_video(clips[method], clips["correct"], clips["video_id"])
+            np.testing.assert_allclose(found.video_auroc["hard"][method][at], expected, rtol=1e-6)
+
+
+def test_auroc_inside_videos_is_the_mean_over_seeds_and_is_paired_by_video():
+    nan = np.nan
+    a = np.array([[1.0, 0.5, nan, nan], [1.0, nan, 0.0, nan]], np.float32)
+    b = np.array([[0.0, 0.5, nan, nan], [0.5, nan, 0.0, nan]], np.float32)
+    videos = {"test": {"a": a, "b": b, "never": np.full_like(a, nan)}}
+    videos["test"]["one seed only"] = np.array([a[0], np.full(4, nan)], np.float32)
+    found = Findings({}, pd.DataFrame(), pd.DataFrame(), videos)
+    assert found.within_video_auroc("a").value == (0.75 + 0.5) / 2
+    difference = found.within_video_auroc("a", minus="b")
+    assert difference.value == (0.5 + 0.25) / 2
+    itself = found.within_video_auroc("a", minus="a")
+    assert itself.value == 0
+    for method in ("never", "one seed only"):
+        nothing = found.within_video_auroc(method)
+        assert np.isnan([nothing.value, nothing.low, nothing.high]).all()
+
+
+def test_where_all_videos_are_mixed_their_aurocs_are_simply_averaged():
+    a, b = np.random.default_rng(0).uniform(size=(2, 3, 40)).astype(np.float32)
+    found = Findings({}, pd.DataFrame(), pd.DataFrame(), {"test": {"a": a, "b": b}})
+    expected = bootstrap_difference(a, b)
+    difference = found.within_video_auroc("a", minus="b")
+    for name in ("value", "low", "high"):
+        assert getattr(difference, name) == pytest.approx(getattr(expected, name))
+
+
 def test_findings_survive_being_written_and_are_read_back_from_the_reference(project, tmp_path):
     computed = {n: findings_of(s) for n, s in open_study("tiny").variants("sweeps").items()}
     reference = {n: findings_of(s) for n, s in open_study("reference").variants("sweeps").items()}
@@ -159,6 +202,9 @@ def test_findings_survive_being_written_and_are_read_back_from_the_reference(pro
         for split, swept in computed["hard"].sweeps.items():
             for method, values in swept.correct.items():
                 np.testing.assert_array_equal(other.sweeps[split].correct[method], values)
+            for method, values in computed["hard"].video_auroc.get(split, {}).items():
+                np.testing.assert_array_equal(other.video_auroc[split][method], values)
+        assert other.video_auroc.keys() == {"test", "hard"}
         pd.testing.assert_frame_equal(other.metrics, computed["hard"].metrics)
         pd.testing.assert_frame_equal(other.history, computed["hard"].history)
     reference["slow"].sweeps["test"].gain("slow", 1)  # intervals can be computed from it

@@ -8,6 +8,8 @@ from typing import Any
 
 from condi_lib import paths
 
+ABOVE_THE_STUDY = ("claims", "plotting", "predict", "explore", "__main__")
+
 
 class ChapterError(RuntimeError):
     """A chapter could not be run; names the notebook and, where one failed, the cell."""
@@ -71,12 +73,19 @@ def run_chapter(notebook: Path, parameters: dict[str, Any], output: Path) -> Non
             part.replace(output)
 
 
-def code_hash() -> str:
-    """Hash of every source file of the library: results of other code are made anew."""
+def code_hash(results_only: bool = False) -> str:
+    """Hash of every source file of the library: results of other code are made anew.
+
+    Args:
+        results_only: Leave out the rooms above the study, which no result can depend on.
+    """
     state = hashlib.sha256()
     package = Path(__file__).resolve().parents[1]
     for path in sorted([*package.rglob("*.py"), *package.rglob("*.mplstyle")]):
-        state.update(path.relative_to(package).as_posix().encode())
+        name = path.relative_to(package)
+        if results_only and name.parts[0].removesuffix(".py") in ABOVE_THE_STUDY:
+            continue
+        state.update(name.as_posix().encode())
         state.update(path.read_bytes())
     return state.hexdigest()[:12]
 

@@ -7,7 +7,7 @@ Shapes: S seeds, V videos, K numbers of clips.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from condi_lib.digests import digest, essentials
-from condi_lib.metrics import auroc, failure_prediction
+from condi_lib.metrics import auroc, auroc_per_video, failure_prediction
+from condi_lib.statistics import Interval, bootstrap_fold_mean
 from condi_lib.study.chapters import code_hash
 from condi_lib.study.config import TEACHER
 from condi_lib.study.folds import Folds
@@ -24,6 +25,7 @@ from condi_lib.study.results import Sweep, clip_scores, sampler_of, students_of,
 from condi_lib.study.study import FolderStore, Study
 
 RIGHT, METRICS, HISTORY = "right.npz", "metrics.csv", "history.csv"
+AUROC_TAIL = ":auroc"  # of a method's name in the first of them
 TEACHER_SCORES = ("teacher_max_softmax", "teacher_negative_entropy")
 
 
@@ -41,11 +43,14 @@ class Findings:
             other scores); ``auroc_against_test`` (clips of "test" against those of this split);
             and all of :func:`condi_lib.metrics.failure_prediction`.
         history: Training histories, one row per ``network``, ``seed``, ``fold`` and epoch.
+        video_auroc: By split and method, AUROC of the score inside each video, float32 ``[S, V]``;
+            NaN where the teacher is right, or wrong, on all clips of a video.
     """
 
     sweeps: dict[str, Sweep]
     metrics: pd.DataFrame
     history: pd.DataFrame
+    video_auroc: dict[str, dict[str, NDArray[np.float32]]] = field(default_factory=dict)
 
     def mean(self, metric: str, split: str = "test") -> pd.Series:
         """A metric of each method, the mean over seeds, in the methods' order."""
@@ -57,6 +62,25 @@ class Findings:
         rows = self.metrics.query("split == @split and method == @method")
         return rows.sort_values("seed")[metric].to_numpy(float)
 
+    def within_video_auroc(self, method: str, split: str = "test", minus: str = "") -> Interval:
+        """Within-video AUROC of a score with its interval over videos, the mean over seeds.
+
+        A seed's value is the mean over those videos of which its teacher gets some clips right
+        and some wrong. All is NaN where a seed has no such video.
+
+        Args:
+            method: Whose score.
+            split: Which videos.
+            minus: Take the difference from this other score, paired by video.
+        """
+        values = self.video_auroc[split][method].astype(float)
+        if minus:
+            values = values - self.video_auroc[split][minus]
+        mixed = values[:, ~np.isnan(values).all(axis=0)].T  # [V, S]
+        if len(mixed) < 2 or np.isnan(mixed).all(axis=0).any():
+            return Interval(np.nan, np.nan, np.nan)
+        return bootstrap_fold_mean(mixed)
+
 
 def findings_of(study: Study) -> Findings:
     """What was found out about a study: read where it is kept, else computed from clip tables.
@@ -67,7 +91,7 @@ def findings_of(study: Study) -> Findings:
         kept = study.store.folder
         return read_findings(kept) if (kept / RIGHT).exists() else compute_findings(study)
     runs = essentials(study.spec) | {"name": "", "variants": {}, "chapters": []}
-    folder = study_folder(study.name) / "findings" / digest([runs, code_hash()])
+    folder = study_folder(study.name) / "findings" / digest([runs, code_hash(results_only=True)])
     if not (folder / RIGHT).exists():
         write_findings(compute_findings(study), folder)
     return read_findings(folder)
@@ -80,7 +104,9 @@ def compute_findings(study: Study) -> Findings:
     reported = [split for split in splits if split not in study.spec.choosing_splits]
     clips = {split: clip_scores(study, split) for split in reported}
     rows = [row for split in reported for row in _metric_rows(study, split, clips)]
-    return Findings(sweeps, pd.DataFrame(rows), pd.concat(_histories(study), ignore_index=True))
+    history = pd.concat(_histories(study), ignore_index=True)
+    aurocs = {split: _video_aurocs(study, split, clips[split]) for split in reported}
+    return Findings(sweeps, pd.DataFrame(rows), history, aurocs)
 
 
 def _metric_rows(
@@ -90,9 +116,10 @@ def _metric_rows(
     students = students_of(study, split)
     for seed, part in clips[split].groupby("seed"):
         test = clips["test"][clips["test"]["seed"] == seed]
+        own = {name: own_accuracy(study, name, seed, split) for name in (*students, TEACHER)}
         for method in (*students, *TEACHER_SCORES):
             row = {"split": split, "seed": seed, "method": method}
-            row |= own_accuracy(study, method if method in students else TEACHER, seed, split)
+            row |= own.get(method, own[TEACHER])
             is_confidence = method in students and sampler_of(study, method) == "confidence"
             row |= _spread(part, method, is_confidence)
             row |= failure_prediction(part[method], part["correct"], part["video_id"])
@@ -100,6 +127,16 @@ def _metric_rows(
                 both = np.concatenate([test[method], part[method]])
                 row["auroc_against_test"] = auroc(both, np.arange(len(both)) < len(test))
             yield row
+
+
+def _video_aurocs(study: Study, split: str, clips: pd.DataFrame) -> dict[str, NDArray[np.float32]]:
+    """AUROC inside each video of each score, ``[S, V]``."""
+    parts = [clips[clips["seed"] == seed] for seed in study.seeds]
+    aurocs = {
+        method: [auroc_per_video(p[method], p["correct"], p["video_id"]) for p in parts]
+        for method in (*students_of(study, split), *TEACHER_SCORES)
+    }
+    return {method: np.stack(values).astype(np.float32) for method, values in aurocs.items()}
 
 
 def own_accuracy(study: Study, network: str, seed: int, split: str) -> dict[str, float]:
@@ -113,12 +150,9 @@ def own_accuracy(study: Study, network: str, seed: int, split: str) -> dict[str,
     """
     clips, videos = [], []
     for fold in study.spec.fold_names:
-        if network == TEACHER:
-            table = study.teacher_table(seed, split, fold)
-            probs = table.teacher_logits.softmax(dim=1).numpy()
-        else:
-            table = study.table(network, seed, split, fold)
-            probs = table.student_logits.softmax(dim=1).numpy()
+        table = study.store.table(network, seed, fold, [split])
+        logits = table.teacher_logits if network == TEACHER else table.student_logits
+        probs = logits.softmax(dim=1).numpy()
         label, video = table.clips["label"].to_numpy(), table.clips["video_id"]
         clips.append(probs.argmax(axis=1) == label)
         means = pd.DataFrame(probs).groupby(video.to_numpy(), sort=False).mean().to_numpy()
@@ -166,6 +200,8 @@ def write_findings(found: Findings, folder: Path) -> None:
         if swept.folds is not None:
             arrays[f"{split}/:video"] = swept.folds.video
             arrays[f"{split}/:fold"] = swept.folds.fold
+    for split, aurocs in found.video_auroc.items():
+        arrays |= {f"{split}/{method}{AUROC_TAIL}": values for method, values in aurocs.items()}
     found.metrics.to_csv(folder / METRICS, index=False, float_format="%.6g")
     found.history.to_csv(folder / HISTORY, index=False, float_format="%.6g")
     part = folder / f".{RIGHT}.part"
@@ -181,12 +217,19 @@ def read_findings(folder: Path) -> Findings:
         for name in arrays.files:
             split, _, method = name.partition("/")
             by_split.setdefault(split, {})[method] = arrays[name]
-    sweeps = {}
+    sweeps, video_auroc = {}, {}
     for split, named in by_split.items():
-        video, fold = named.pop(":video", None), named.pop(":fold", None)
-        correct = {method: values.astype(np.float32) for method, values in named.items()}
-        k_clips = list(range(1, next(iter(correct.values())).shape[2] + 1))
-        folds = None if video is None else Folds(video, fold)
-        sweeps[split] = Sweep(correct, k_clips, folds)
-    metrics = pd.read_csv(folder / METRICS)
-    return Findings(sweeps, metrics, pd.read_csv(folder / HISTORY, keep_default_na=True))
+        inside = [name for name in named if name.endswith(AUROC_TAIL)]
+        if aurocs := {name.removesuffix(AUROC_TAIL): named.pop(name) for name in inside}:
+            video_auroc[split] = aurocs
+        sweeps[split] = _sweep_of(named)
+    history = pd.read_csv(folder / HISTORY, keep_default_na=True)
+    return Findings(sweeps, pd.read_csv(folder / METRICS), history, video_auroc)
+
+
+def _sweep_of(arrays: dict[str, NDArray]) -> Sweep:
+    """The sweep of one split from its arrays as they are kept."""
+    video, fold = arrays.pop(":video", None), arrays.pop(":fold", None)
+    correct = {method: values.astype(np.float32) for method, values in arrays.items()}
+    k_clips = list(range(1, next(iter(correct.values())).shape[2] + 1))
+    return Sweep(correct, k_clips, None if video is None else Folds(video, fold))

@@ -16,7 +16,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from condi_lib.clip_table import ClipTable
 from condi_lib.confidence import max_softmax, negative_entropy, true_class_probability
 from condi_lib.evaluation import accuracy_rows, best_k, correct_over_k
 from condi_lib.losses import LOSSES
@@ -140,22 +139,18 @@ def sweep(
     """
     wanted = methods or (*WITHOUT_STUDENT, *students_of(study, split))
     k_clips = list(range(1, _longest_video(study, split) + 1))
+    samplers = {name: sampler_of(study, name) for name in wanted if name not in SAMPLERS}
     without = [name for name in wanted if name in SAMPLERS]
 
-    def teacher_alone(table: ClipTable, seed: int) -> dict[str, NDArray]:
-        return correct_over_k(table, without, k_clips, seed, random_draws)
+    def of_teacher(seed: int, fold: str) -> dict[str, NDArray]:
+        teacher = study.teacher_table(seed, split, fold)
+        correct = correct_over_k(teacher, without, k_clips, seed, random_draws)
+        for student, sampler in samplers.items():
+            table = study.table(student, seed, split, fold, teacher)
+            correct[student] = correct_over_k(table, [sampler], k_clips)[sampler]
+        return correct
 
-    correct = _stack(
-        study, lambda seed, fold: teacher_alone(study.teacher_table(seed, split, fold), seed)
-    )
-    for student in (name for name in wanted if name not in SAMPLERS):
-        sampler = sampler_of(study, student)
-
-        def ranked(seed: int, fold: str, student: str = student, sampler: str = sampler) -> dict:
-            table = study.table(student, seed, split, fold)
-            return {student: correct_over_k(table, [sampler], k_clips)[sampler]}
-
-        correct |= _stack(study, ranked)
+    correct = _stack(study, of_teacher)
     return Sweep({name: correct[name] for name in wanted}, k_clips, _folds(study, split))
 
 
@@ -214,7 +209,7 @@ def _clip_scores(study: Study, seed: int, split: str, fold: str) -> pd.DataFrame
     frame["teacher_max_softmax"] = max_softmax(logits).numpy()
     frame["teacher_negative_entropy"] = negative_entropy(logits).numpy()
     for student in students_of(study, split):
-        table = study.table(student, seed, split, fold)
+        table = study.table(student, seed, split, fold, teacher)
         if sampler_of(study, student) == "confidence":
             frame[student] = table.clips["confidence"].to_numpy()
         elif sampler_of(study, student) == "student_max_logit":

@@ -173,10 +173,25 @@ class Study:
         """Clips of a split with the teacher's logits."""
         return self.store.table(TEACHER, seed, fold, [split])
 
-    def table(self, student: str, seed: int, split: str = "test", fold: str = "") -> ClipTable:
-        """Clips of a split with the teacher's logits and the student's logits and confidence."""
-        teacher = self.teacher_table(seed, split, fold)
-        return merge_student(teacher, self.store.table(student, seed, fold, [split]))
+    def table(
+        self,
+        student: str,
+        seed: int,
+        split: str = "test",
+        fold: str = "",
+        teacher: ClipTable | None = None,
+    ) -> ClipTable:
+        """Clips of a split with the teacher's logits and the student's logits and confidence.
+
+        Args:
+            student: Which one.
+            seed: Which of its trainings.
+            split: Which clips.
+            fold: Of the study.
+            teacher: What ``teacher_table`` says of these clips, where it was read already.
+        """
+        beside = self.teacher_table(seed, split, fold) if teacher is None else teacher
+        return merge_student(beside, self.store.table(student, seed, fold, [split]))
 
     def history(self, name: str, seed: int, fold: str = "") -> pd.DataFrame:
         """Training history of a student, or of ``"teacher"``."""
