@@ -14,6 +14,7 @@ import torch
 from tiny_study import tiny
 
 from condi_lib.clip_table import ClipTable, write_clip_table
+from condi_lib.evaluation import correct_over_k
 from condi_lib.metrics import failure_prediction
 from condi_lib.study import Study, read_study
 from condi_lib.study.controls import size_and_length_accuracy
@@ -179,6 +180,21 @@ def test_the_best_k_is_that_of_the_split_it_is_chosen_on(folder_study):
 def test_an_unknown_method_is_told_those_there_are(folder_study):
     with pytest.raises(ValueError, match=r"no method 'condi'; choose from \['random'.*'condi_sr'"):
         sweep(folder_study, methods=("dense", "condi"))
+
+
+def test_a_student_may_be_ranked_by_another_score_than_its_losss(folder_study):
+    found = sweep(folder_study, methods=("plain", "condi_sr/student_negative_entropy", "condi_sr"))
+    assert list(found.correct) == ["plain", "condi_sr/student_negative_entropy", "condi_sr"]
+    for s, seed in enumerate(SEEDS):
+        for f, fold in enumerate(FOLDS):
+            table = folder_study.table("condi_sr", seed, "test", fold)
+            by_entropy = correct_over_k(table, ["student_negative_entropy"], found.k_clips)
+            place = slice(f * N_VIDEOS, (f + 1) * N_VIDEOS)
+            actual = found.correct["condi_sr/student_negative_entropy"][s, place]
+            assert np.array_equal(actual, by_entropy["student_negative_entropy"])
+    assert not np.array_equal(*(found.correct[m] for m in ("condi_sr", "plain")))
+    with pytest.raises(ValueError, match=r"'condi_sr/margin': there is no such sampler; choose"):
+        sweep(folder_study, methods=("condi_sr/margin",))
 
 
 def test_every_clip_has_its_scores(folder_study):

@@ -111,13 +111,20 @@ class Sweep:
         return self.correct[method][:, :, self.k_clips.index(k)]
 
 
-def sampler_of(study: Study, student: str) -> str:
-    """The sampler that ranks clips by the score a student's loss trains."""
+def sampler_of(study: Study, method: str) -> str:
+    """The sampler of a student: that of the score its loss trains, or of ``"student/sampler"``.
+
+    Raises:
+        ValueError: If the study has no such student, or there is no such sampler.
+    """
+    student, _, sampler = method.partition("/")
     if student not in study.spec.losses:
         known = [*WITHOUT_STUDENT, *study.students]
         raise ValueError(f"the study has no method {student!r}; choose from {known}")
+    if sampler and sampler not in SAMPLERS:
+        raise ValueError(f"{method!r}: there is no such sampler; choose from {list(SAMPLERS)}")
     loss = study.spec.losses[student].loss_of(student)
-    return _SAMPLER_OF_SCORE[LOSSES[loss].score]
+    return sampler or _SAMPLER_OF_SCORE[LOSSES[loss].score]
 
 
 def students_of(study: Study, split: str) -> list[str]:
@@ -133,8 +140,9 @@ def sweep(
     Args:
         study: Where the clip tables come from.
         split: ``"test"``, or ``"val"`` to choose K on.
-        methods: Names of samplers that need no student, and of students; empty: all, but students
-            that do not score the split.
+        methods: Names of samplers that need no student, of students, and ``"student/sampler"`` for
+            a student by another score than the one its loss trains; empty: all samplers that
+            need none, and all students that score the split.
         random_draws: Draws of the random sampler, averaged.
     """
     wanted = methods or (*WITHOUT_STUDENT, *students_of(study, split))
@@ -145,9 +153,10 @@ def sweep(
     def of_teacher(seed: int, fold: str) -> dict[str, NDArray]:
         teacher = study.teacher_table(seed, split, fold)
         correct = correct_over_k(teacher, without, k_clips, seed, random_draws)
-        for student, sampler in samplers.items():
-            table = study.table(student, seed, split, fold, teacher)
-            correct[student] = correct_over_k(table, [sampler], k_clips)[sampler]
+        for method, sampler in samplers.items():
+            table = study.table(method.partition("/")[0], seed, split, fold, teacher)
+            found = correct_over_k(table, [sampler], k_clips, seed, random_draws)
+            correct[method] = found[sampler]
         return correct
 
     correct = _stack(study, of_teacher)
