@@ -16,7 +16,7 @@ Parts = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class LossInputs:
-    """What a loss may look at, for one batch of clips.
+    """What a loss may look at, for one batch of clips; half precision is lifted to float32.
 
     Args:
         class_logits: The student's class scores, ``[B, C]``.
@@ -48,6 +48,9 @@ class LossInputs:
             # [B, 1] instead of [B] would silently broadcast to [B, B]
             if value is not None and value.shape != shape:
                 raise ValueError(f"{name} must be {list(shape)}, got {list(value.shape)}")
+        for name in ("class_logits", "confidence_logit", "teacher_logits"):
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, at_least_float32(value))
 
     def require(self, name: str) -> Tensor:
         """Return the optional field ``name`` or say that this loss cannot do without it."""
@@ -63,7 +66,7 @@ class LossInputs:
         Thesis Eq. 3.1. Of equal top classes the first counts.
         """
         right = self.require("teacher_logits").argmax(dim=1) == self.labels
-        return right.to(at_least_float32(self.class_logits).dtype)
+        return right.to(self.class_logits.dtype)
 
 
 @dataclass(frozen=True)

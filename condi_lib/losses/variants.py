@@ -13,7 +13,6 @@ from torch import Tensor
 
 from condi_lib.losses.objective import LossEntry, LossInputs, Objective, Parts, check_value
 from condi_lib.losses.terms import (
-    at_least_float32,
     confidence_bce,
     distillation_loss,
     modified_teacher,
@@ -23,7 +22,7 @@ from condi_lib.losses.terms import (
 
 def classification(inputs: LossInputs) -> Parts:
     """Cross-entropy with the labels: trains the teacher, and SCSampler's saliency."""
-    cross_entropy = F.cross_entropy(at_least_float32(inputs.class_logits), inputs.labels)
+    cross_entropy = F.cross_entropy(inputs.class_logits, inputs.labels)
     return _named_parts(cross_entropy, classification=cross_entropy)
 
 
@@ -87,7 +86,7 @@ def naive(
     negative_weight: float = 1.0,
 ) -> Parts:
     """The naive loss ``β CE + (1 - β) τ² KL(p̃ᵗ ‖ p̃ˢ) + λ BCE(z̃, z)`` (thesis Eq. 4.2)."""
-    cross_entropy = F.cross_entropy(at_least_float32(inputs.class_logits), inputs.labels)
+    cross_entropy = F.cross_entropy(inputs.class_logits, inputs.labels)
     teacher = inputs.require("teacher_logits")
     distillation = soft_label_loss(inputs.class_logits, teacher, temperature)
     logit = inputs.require("confidence_logit")
@@ -113,8 +112,7 @@ def st_conf(
         hint_probability: Share of clips that may take a hint.
     """
     logit, generator = inputs.require("confidence_logit"), inputs.require("generator")
-    logit = at_least_float32(logit)
-    log_p = at_least_float32(inputs.class_logits).log_softmax(dim=1)
+    log_p = inputs.class_logits.log_softmax(dim=1)
     log_p_true = log_p.gather(1, inputs.labels[:, None]).squeeze(1)
     log_p_hinted = torch.logaddexp(F.logsigmoid(logit) + log_p_true, F.logsigmoid(-logit))
     draw = torch.rand(logit.shape, generator=generator, device=generator.device)
@@ -138,7 +136,7 @@ def scsampler_ranking(inputs: LossInputs, *, margin: float = 0.0) -> Parts:
     where the batch has no such pair.
     """
     video, label = inputs.require("video_index"), inputs.labels[:, None]
-    student = at_least_float32(inputs.class_logits).gather(1, label)  # [B, 1]
+    student = inputs.class_logits.gather(1, label)  # [B, 1]
     teacher = inputs.require("teacher_logits").detach().gather(1, label)
     hinge = F.relu(margin - (teacher - teacher.T).sign() * (student - student.T))
     pairs = (video[:, None] == video[None, :]).triu(diagonal=1)  # i < j
