@@ -76,9 +76,9 @@ def bootstrap_mean(
     """
     per_video = _per_video(values, "values")
     means = np.empty(n_resamples)
-    for chunk, videos in _draws(per_video.size, n_resamples, seed):
+    for chunk, videos in draw_videos(per_video.size, n_resamples, seed):
         means[chunk] = per_video[videos].mean(axis=1)
-    return _percentile_interval(float(per_video.mean()), means, level)
+    return percentile_interval(float(per_video.mean()), means, level)
 
 
 def bootstrap_difference(
@@ -125,11 +125,11 @@ def bootstrap_fold_mean(
             raise ValueError(f"{what} {int(filled.argmin())} has no value")
     filled = np.where(inside, values, 0)
     means = np.empty(n_resamples)
-    for chunk, videos in _draws(len(values), n_resamples, seed):
+    for chunk, videos in draw_videos(len(values), n_resamples, seed):
         counts = inside[videos].sum(axis=1)
         with np.errstate(invalid="ignore"):  # a fold that a resample misses: NaN, left out below
             means[chunk] = (filled[videos].sum(axis=1) / counts).mean(axis=1)
-    return _percentile_interval(float(np.nanmean(values, axis=0).mean()), means, level)
+    return percentile_interval(float(np.nanmean(values, axis=0).mean()), means, level)
 
 
 def bootstrap_metric(
@@ -174,9 +174,9 @@ def bootstrap_metric(
         return metric(confidence[rows], correct[rows], *([drawn_as] if takes_video else []))
 
     resampled = np.empty(n_resamples)
-    for chunk, draws in _draws(start.size, n_resamples, seed):
+    for chunk, draws in draw_videos(start.size, n_resamples, seed):
         resampled[chunk] = [measure(videos) for videos in draws]
-    return _percentile_interval(float(measure(np.arange(start.size))), resampled, level)
+    return percentile_interval(float(measure(np.arange(start.size))), resampled, level)
 
 
 def paired_permutation_test(
@@ -274,14 +274,20 @@ def _chunks(n_resamples: int, n_videos: int) -> Iterator[slice]:
         yield slice(start, min(start + step, n_resamples))
 
 
-def _draws(n_videos: int, n_resamples: int, seed: int) -> Iterator[tuple[slice, NDArray[np.intp]]]:
-    """Which resamples, and the videos drawn for each, ``[resamples, V]``; chunk by chunk."""
+def draw_videos(
+    n_videos: int, n_resamples: int, seed: int | list[int]
+) -> Iterator[tuple[slice, NDArray[np.intp]]]:
+    """Yield which resamples, and the videos drawn for each, ``[resamples, V]``; chunk by chunk."""
     rng = np.random.default_rng(seed)
     for chunk in _chunks(n_resamples, n_videos):
         yield chunk, rng.integers(n_videos, size=(chunk.stop - chunk.start, n_videos))
 
 
-def _percentile_interval(value: float, resampled: Floats, level: float) -> Interval:
+def percentile_interval(value: float, resampled: Floats, level: float = 0.95) -> Interval:
+    """Return ``value`` with the interval that holds ``level`` of what resamples gave.
+
+    The interval is NaN where more than 5 % of these are; fewer such ones are left out.
+    """
     if not 0 < level < 1:
         raise ValueError(f"level must be in (0, 1), got {level}")
     if np.isnan(resampled).mean() > 0.05:

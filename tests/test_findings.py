@@ -141,6 +141,12 @@ def test_findings_hold_what_clip_tables_say(project):
     wrong = tables["hard"].teacher_logits.argmax(1).numpy() != clips["label"].to_numpy()
     assert row["score_mean"] == pytest.approx(confidence.mean(), abs=1e-6)
     assert row["false_positive_rate"] == pytest.approx((confidence[wrong] > 0.5).mean())
+    softmax = tables["hard"].teacher_logits.softmax(1).amax(1).numpy()
+    of_teacher = found.metrics.query("seed == 1 and method == 'teacher_max_softmax'")
+    sure = of_teacher.set_index("split")["sure_when_wrong"]
+    assert list(sure.index) == ["val", "test", "hard"]  # K and rules are chosen on the first
+    assert sure["hard"] == pytest.approx((softmax[wrong] >= 0.9).mean())
+    assert np.isnan(row["sure_when_wrong"])
     within = [part.std(ddof=0) for _, part in clips.groupby("video_id")["confidence"]]
     assert row["score_std_within_video"] == pytest.approx(np.mean(within), abs=1e-6)
     both = np.concatenate([tables["test"].clips["confidence"], confidence])

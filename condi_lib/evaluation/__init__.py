@@ -2,9 +2,10 @@
 
 ``over_k`` judges samplers at every number of clips, ``policies`` whole policies: how a video is
 shared between teacher and student, and when it is settled. ``front`` says which settings are
-worth their cost.
+worth their cost, ``across`` what several settings say together.
 """
 
+from condi_lib.evaluation.across import Ranks, rank_methods, slope_weights, weighted_sum
 from condi_lib.evaluation.front import best_within, pareto_front
 from condi_lib.evaluation.over_k import (
     accuracy_rows,
@@ -18,6 +19,7 @@ from condi_lib.evaluation.policies import Decisions, choose_adaptive, decide
 
 __all__ = [
     "Decisions",
+    "Ranks",
     "accuracy_rows",
     "best_k",
     "best_within",
@@ -27,5 +29,8 @@ __all__ = [
     "decide",
     "pareto_front",
     "random_generator",
+    "rank_methods",
+    "slope_weights",
     "video_correct",
+    "weighted_sum",
 ]

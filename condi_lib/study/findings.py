@@ -27,6 +27,7 @@ from condi_lib.study.study import FolderStore, Study
 RIGHT, METRICS, HISTORY = "right.npz", "metrics.csv", "history.csv"
 AUROC_TAIL = ":auroc"  # of a method's name in the first of them
 TEACHER_SCORES = ("teacher_max_softmax", "teacher_negative_entropy")
+SURE = 0.9  # a teacher whose max softmax is at least this is sure of itself
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,10 @@ class Findings:
             all clips, by video (``clip_accuracy``, ``video_accuracy``); ``score_mean``,
             ``score_std`` and, the mean over videos, ``score_std_within_video``;
             ``true_positive_rate`` and ``false_positive_rate`` of "confidence > .5" (NaN for
-            other scores); ``auroc_against_test`` (clips of "test" against those of this split);
-            and all of :func:`condi_lib.metrics.failure_prediction`.
+            other scores); ``sure_when_wrong``, the share of the teacher's wrong clips on which its
+            max softmax is at least ``SURE`` (NaN for other scores); ``auroc_against_test`` (clips
+            of "test" against those of this split); and all of
+            :func:`condi_lib.metrics.failure_prediction`.
         history: Training histories, one row per ``network``, ``seed``, ``fold`` and epoch.
         video_auroc: By split and method, AUROC of the score inside each video, float32 ``[S, V]``;
             NaN where the teacher is right, or wrong, on all clips of a video.
@@ -101,10 +104,10 @@ def compute_findings(study: Study) -> Findings:
     """Evaluate every method on every split that is judged, and collect the histories."""
     splits = study.spec.reported_splits
     sweeps = {split: sweep(study, split) for split in splits}
-    reported = [split for split in splits if split not in study.spec.choosing_splits]
-    clips = {split: clip_scores(study, split) for split in reported}
-    rows = [row for split in reported for row in _metric_rows(study, split, clips)]
+    clips = {split: clip_scores(study, split) for split in splits}
+    rows = [row for split in splits for row in _metric_rows(study, split, clips)]
     history = pd.concat(_histories(study), ignore_index=True)
+    reported = [split for split in splits if split not in study.spec.choosing_splits]
     aurocs = {split: _video_aurocs(study, split, clips[split]) for split in reported}
     return Findings(sweeps, pd.DataFrame(rows), history, aurocs)
 
@@ -168,6 +171,8 @@ def _spread(part: pd.DataFrame, method: str, is_confidence: bool) -> dict[str, f
     score, correct = part[method].astype(float), part["correct"].to_numpy()
     within = score.groupby(part["video_id"]).std(ddof=0).mean()
     above = (score > 0.5).to_numpy()
+    wrong = score[~correct]
+    is_probability = method == "teacher_max_softmax" and len(wrong)
 
     def share(which: NDArray[np.bool_]) -> float:
         return float(above[which].mean()) if is_confidence and which.any() else np.nan
@@ -178,6 +183,7 @@ def _spread(part: pd.DataFrame, method: str, is_confidence: bool) -> dict[str, f
         "score_std_within_video": float(within),
         "true_positive_rate": share(correct),
         "false_positive_rate": share(~correct),
+        "sure_when_wrong": float((wrong >= SURE).mean()) if is_probability else np.nan,
     }
 
 

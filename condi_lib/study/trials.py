@@ -1,0 +1,176 @@
+"""Trials: methods judged under one condition, their K chosen on that condition's validation videos.
+
+A chapter that compares conditions makes one trial of each, and asks all of them the same. K, and
+everything else that is chosen, comes from ``val``; ``test`` is only reported.
+Shapes: S seeds, V videos, K numbers of clips.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from condi_lib.evaluation import slope_weights, weighted_sum
+from condi_lib.statistics import Interval, bootstrap_mean
+from condi_lib.study.conditions import Condition, val_of
+from condi_lib.study.findings import Findings
+from condi_lib.study.results import WITHOUT_STUDENT, Sweep
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What methods did under one condition.
+
+    Attributes:
+        name: Says which condition, for readers.
+        val: Sweep of the validation videos, which only chooses.
+        test: Sweep of the videos that are reported.
+        measured: Rows of ``Findings.metrics`` of both, with ``split`` ``"val"`` or ``"test"``.
+    """
+
+    name: str
+    val: Sweep
+    test: Sweep
+    measured: pd.DataFrame
+
+    @property
+    def methods(self) -> list[str]:
+        """What was judged."""
+        return list(self.test.correct)
+
+    @property
+    def n_clips(self) -> int:
+        """Clips of the longest video."""
+        return self.test.k_clips[-1]
+
+    def k(self, method: str) -> int:
+        """The K that validation videos chose."""
+        return min(self.val.best_k(method), self.n_clips)
+
+    def accuracy(self, method: str) -> Interval:
+        """Video accuracy at that K, with its interval over videos."""
+        return self.test.accuracy(method, self.k(method))
+
+    def gain(self, method: str, over: str = "dense") -> Interval:
+        """Accuracy minus that of another method, each at its K, paired by video."""
+        return self.test.gain(method, self.k(method), over, self.k(over))
+
+    def gain_by_video(self, method: str, over: str = "dense") -> Floats:
+        """The same of each video, the mean over seeds, ``[V]``; its mean is the gain."""
+        a = self.test.correct[method][:, :, self.test.k_clips.index(self.k(method))]
+        b = self.test.correct[over][:, :, self.test.k_clips.index(self.k(over))]
+        difference = a.mean(axis=0, dtype=float) - b.mean(axis=0, dtype=float)
+        return difference if self.test.folds is None else self.test.folds.by_video(difference)
+
+    def mean(self, metric: str, method: str, split: str = "test") -> float:
+        """A metric of ``Findings.metrics``, the mean over seeds; NaN where it was not measured."""
+        rows = self.measured[
+            (self.measured["split"] == split) & (self.measured["method"] == method)
+        ]
+        return float(rows[metric].mean()) if metric in rows else np.nan
+
+
+def trial(
+    found: Findings,
+    name: str,
+    students: Mapping[str, str],
+    test: str = "test",
+) -> Trial:
+    """Judge samplers and some students on one split.
+
+    Args:
+        found: What was found out about a study.
+        name: Of the trial.
+        students: Which students: by name in the study, the name of the method they stand for.
+        test: The split to report; K is chosen on its ``val…``.
+
+    Raises:
+        ValueError: If the study was not judged on one of the two splits.
+    """
+    parts = {"val": val_of(test), "test": test}
+    if missing := sorted(set(parts.values()) - set(found.sweeps)):
+        raise ValueError(f"nothing was found out about {missing}; there is {list(found.sweeps)}")
+    wanted = {name: name for name in WITHOUT_STUDENT} | dict(students)
+    sweeps = {role: _renamed(found.sweeps[split], wanted) for role, split in parts.items()}
+    rows = [
+        found.metrics[found.metrics["split"] == split].assign(split=role)
+        for role, split in parts.items()
+    ]
+    measured = pd.concat(rows, ignore_index=True)
+    measured["method"] = measured["method"].map(wanted)
+    return Trial(name, sweeps["val"], sweeps["test"], measured.dropna(subset="method"))
+
+
+def trial_of(found: Findings, condition: Condition, name: str = "") -> Trial:
+    """Judge a condition's student, under the name of its loss; see :func:`trial`."""
+    students = {condition.student: condition.method}
+    return trial(found, name or condition.student, students, condition.test)
+
+
+def gain_rows(trials: Sequence[Trial], methods: Sequence[str] = ()) -> pd.DataFrame:
+    """What each method gains over dense in each trial.
+
+    Args:
+        trials: The trials.
+        methods: Which methods; empty: all of each trial but dense. What a trial lacks is left out.
+
+    Returns:
+        One row per trial and method, in order: ``trial``, ``method``, ``k``, ``n_clips``, ``dense``
+        and ``gain`` (:class:`Interval`, paired by video).
+    """
+    rows = [
+        {
+            "trial": each.name,
+            "method": method,
+            "k": each.k(method),
+            "n_clips": each.n_clips,
+            "dense": each.accuracy("dense"),
+            "gain": each.gain(method),
+        }
+        for each in trials
+        for method in methods or [m for m in each.methods if m != "dense"]
+        if method in each.methods
+    ]
+    return pd.DataFrame(rows, columns=["trial", "method", "k", "n_clips", "dense", "gain"])
+
+
+def mean_gain(trials: Sequence[Trial], method: str, over: str = "dense") -> Interval:
+    """The mean over trials on different videos of a method's gain, with its interval."""
+    gains = [each.gain_by_video(method, over) for each in trials]
+    return weighted_sum(gains, [1 / len(trials)] * len(trials))
+
+
+def gain_between(more: Sequence[Trial], less: Sequence[Trial], method: str) -> Interval:
+    """The mean gain over dense in some trials minus that in others, all on different videos."""
+    weights = [1 / len(more)] * len(more) + [-1 / len(less)] * len(less)
+    return weighted_sum([each.gain_by_video(method) for each in (*more, *less)], weights)
+
+
+def paired_gain_between(more: Trial, less: Trial, method: str) -> Interval:
+    """The gain over dense in one trial minus that in another one on the same videos."""
+    a, b = more.gain_by_video(method), less.gain_by_video(method)
+    if a.shape != b.shape:
+        raise ValueError(
+            f"{more.name!r} has {a.size} videos, {less.name!r} {b.size}: not the same ones"
+        )
+    return bootstrap_mean(a - b)
+
+
+def gain_slope(trials: Sequence[Trial], x: Sequence[float], method: str) -> Interval:
+    """The least-squares slope of a method's gain over x, with its interval over videos.
+
+    Args:
+        trials: Two or more, on different videos.
+        x: One number per trial; log2 of the number of clips gives the gain per doubling.
+        method: Which.
+    """
+    return weighted_sum([each.gain_by_video(method) for each in trials], list(slope_weights(x)))
+
+
+def _renamed(swept: Sweep, wanted: Mapping[str, str]) -> Sweep:
+    correct = {new: swept.correct[old] for old, new in wanted.items() if old in swept.correct}
+    return Sweep(correct, swept.k_clips, swept.folds)
