@@ -63,6 +63,15 @@ def test_a_variant_takes_over_what_it_does_not_give_anew():
     assert not any(isinstance(v, StudySpec) and v.variants for v in study.all_variants)
 
 
+def test_a_variant_may_extend_several_of_which_later_ones_win():
+    lists = {"fast": {"student": {"training": {"lr": 0.1, "epochs": 1}}, "losses": {"naive": {}}}}
+    both = {"extends": ["sweeps.slow", "lists.fast"], "student": {"training": {"lr": 0.2}}}
+    study = read_study(fields(**VARIANTS, lists=lists, mixed={"both": both}))
+    mixed = study.variants["mixed"]["both"]
+    assert list(mixed.losses) == ["naive"]
+    assert (mixed.student.training.lr, mixed.student.training.epochs) == (0.2, 1)
+
+
 def test_only_what_differs_makes_another_run():
     study = read_study(fields())
     slow, hard = study.variants["sweeps"].values()
@@ -76,7 +85,11 @@ def test_only_what_differs_makes_another_run():
     ("variants", "message"),
     [
         ({"sweeps": ["a"]}, "study.variants: must be a mapping of mappings"),
-        ({"sweeps": {"a": {"extends": "sweeps.b"}}}, r"extends 'sweeps.b', which is none of"),
+        (
+            {"sweeps": {"a": {"extends": "sweeps.b"}}},
+            r"sweeps.a: extends 'sweeps.b', which is none",
+        ),
+        ({"a": {"b": {"extends": ["a.c"]}, "c": {"extends": "a.b"}}}, "a.b: extends itself"),
         ({"sweeps": {"a": {"extends": "sweeps.a"}}}, "sweeps.a: extends itself"),
         ({"sweeps": {"a": {"seeds": "x"}}}, r"variants.sweeps.a: study\.seeds: must be a list"),
         ({"sweeps": {"a": {"losses": {"b": {"student": {"lr": 1}}}}}}, "has no field \\['lr'\\]"),

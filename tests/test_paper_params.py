@@ -129,6 +129,30 @@ def test_the_paper_s_other_networks_change_nothing_else(project, data_set):
         assert teacher.preprocess.flip == usual.preprocess.flip
 
 
+@pytest.mark.parametrize("data_set", ["ucf101", "kinetics600", "something_something_v2"])
+def test_the_chapters_variants_are_the_paper_s_pairs_of_networks(project, data_set):
+    lay_out(project, data_set, videos=False)
+    usual, study = read_study(data_set), read_study(f"{data_set}_chapters")
+    assert len(study.variants["loss_ablation"]["default"].losses) == 12
+    assert len(study.variants["sweeps"]["default"].losses) >= 17
+    pairs = study.variants["backbones"]
+    fold = usual.fold_names[0]
+    for name, separate in {
+        "mobilenetv2": "resnext101_mobilenetv2",
+        "r2plus1d": "r2plus1d34_shufflenetv2",
+    }.items():
+        if separate not in pairs:
+            assert data_set == "kinetics600"
+            continue
+        other = read_study(f"{data_set}_{name}")
+        for loss in usual.losses:
+            assert pairs[separate].student_of(loss, 0, fold) == other.student_of(loss, 0, fold)
+    if data_set != "kinetics600":
+        both = pairs["r2plus1d34_mobilenetv2"]
+        assert both.student.backbone == "mobilenetv2_3d" and both.teacher.backbone == "r2plus1d_34"
+    assert usual.teacher_of(0, fold) == study.teacher_of(0, fold)  # one teacher for all
+
+
 SIZES = {
     "ucf101": {"train": 20, "val": 4, "test": 8},
     "hmdb51": {"train": 8, "val": 4, "test": 8},

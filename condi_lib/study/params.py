@@ -27,9 +27,9 @@ Fields = dict[str, Any]
 def read_study(source: str | Path | Mapping[str, Any], with_weights: bool = True) -> StudySpec:
     """Read a study from a params file, by name or path, or from the mapping it holds.
 
-    ``extends: NAME`` takes over another file's fields, except those that are given anew; null
-    takes one out. Your own videos and weights must be there: what the table and the weights hold
-    becomes part of the study.
+    ``extends: NAME`` takes over another file's fields, ``extends: [NAME, ...]`` those of several,
+    except those that are given anew; null takes one out. Your own videos and weights must be
+    there: what the table and the weights hold becomes part of the study.
 
     Args:
         source: Name, path or mapping.
@@ -77,23 +77,35 @@ def _read_one(fields: Fields, where: str, with_weights: bool) -> StudySpec:
 
 def read_fields(source: str | Path | Mapping[str, Any]) -> Fields:
     """The study's fields as plain values, with those of the files that it extends."""
-    layers = [dict(source) if isinstance(source, Mapping) else _load(params_path(source))]
-    seen = [] if isinstance(source, Mapping) else [params_path(source)]
-    while (base := layers[-1].pop("extends", None)) is not None:
-        seen.append(params_path(base, beside=seen[-1] if seen else None))
-        if seen[-1] in seen[:-1]:
-            raise ValueError(f"{seen[-1]}: extends itself, by way of {seen[-2]}")
-        layers.append(_load(seen[-1]))
-    fields = layers.pop()
-    while layers:  # from the ground up, so that null takes out what any file below has
-        fields = _merged(fields, layers.pop())
+    if isinstance(source, Mapping):
+        layers = _layers(dict(source), [])
+    else:
+        path = params_path(source)
+        layers = _layers(_load(path), [path])
+    fields: Fields = {}
+    for layer in layers:  # from the ground up, so that null takes out what any file below has
+        fields = _merged(fields, layer)
     return fields
+
+
+def _layers(fields: Fields, seen: list[Path]) -> Iterator[Fields]:
+    """The fields of the files that these extend, each after those that it extends; then these."""
+    for base in _names(fields.pop("extends", [])):
+        path = params_path(base, beside=seen[-1] if seen else None)
+        if path in seen:
+            raise ValueError(f"{path}: extends itself, by way of {seen[-1]}")
+        yield from _layers(_load(path), [*seen, path])
+    yield fields
+
+
+def _names(extends: Any) -> list[str]:
+    return [extends] if isinstance(extends, str) else list(extends)
 
 
 def spread_variants(fields: Fields, variants: Any, where: str) -> Iterator[tuple[str, str, Fields]]:
     """Yield group, name and all fields of each variant of a study.
 
-    A variant takes over the study's fields but its chapters, and those of the variant
+    A variant takes over the study's fields but its chapters, and those of the variants
     ``group.name`` that it ``extends``; ``losses`` are taken over whole, or given anew.
 
     Raises:
@@ -106,26 +118,27 @@ def spread_variants(fields: Fields, variants: Any, where: str) -> Iterator[tuple
         raise ValueError(f"{where}: study.variants: must be a mapping of mappings of fields")
     for group, named in variants.items():
         for name in named:
-            layers, at, seen = [], f"{group}.{name}", []
-            while at is not None:
-                layers.append(_variant(variants, at, f"{where}: study.variants.{group}.{name}"))
-                seen.append(at)
-                at = layers[-1].pop("extends", None)
-                if at in seen:
-                    raise ValueError(f"{where}: study.variants.{at}: extends itself")
             own = base | {"name": f"{fields.get('name')}.{group}.{name}"}
-            for layer in reversed(layers):
+            for layer in _variant_layers(variants, f"{group}.{name}", [], where):
                 kept = {k: v for k, v in own.items() if k != "losses" or "losses" not in layer}
                 own = _merged(kept, layer)
             yield group, name, own
 
 
-def _variant(variants: Fields, at: str, where: str) -> Fields:
-    group, _, name = str(at).partition(".")
+def _variant_layers(variants: Fields, at: str, seen: list[str], where: str) -> Iterator[Fields]:
+    """The fields of the variants that one extends, in order; then its own."""
+    group, _, name = at.partition(".")
+    if at in seen:
+        raise ValueError(f"{where}: study.variants.{at}: extends itself")
     if name not in variants.get(group, {}):
         known = [f"{g}.{n}" for g, named in variants.items() for n in named]
-        raise ValueError(f"{where}: extends {at!r}, which is none of the variants {known}")
-    return dict(variants[group][name])
+        raise ValueError(
+            f"{where}: study.variants.{seen[-1]}: extends {at!r}, which is none of {known}"
+        )
+    fields = dict(variants[group][name])
+    for base in _names(fields.pop("extends", [])):
+        yield from _variant_layers(variants, base, [*seen, at], where)
+    yield fields
 
 
 def _with_whole_students(fields: Fields) -> Fields:
