@@ -15,7 +15,7 @@ from dense_views import best_by_loop, random_view, softmax
 
 from condi_lib.clip_table import DenseView
 from condi_lib.evaluation import choose_adaptive, decide
-from condi_lib.sampling import DENSE, SAMPLERS, Adaptive, Divided, Selected
+from condi_lib.sampling import DENSE, OVERLAPS, SAMPLERS, Adaptive, Divided, Selected
 
 
 def clips_of(view, video):
@@ -42,11 +42,16 @@ def adaptive_by_loop(policy, teacher, student, z):
 
 def division_by_loop(policy, teacher, student, z):
     by_teacher = set(best_by_loop(z, policy.k_clips - policy.k_student))
-    by_student = set(best_by_loop([np.sum(s * np.log(s)) for s in student], policy.k_student))
+    surest = best_by_loop([np.sum(s * np.log(s)) for s in student], len(student))
+    if policy.overlap == "next":
+        surest = [clip for clip in surest if clip not in by_teacher]
+    by_student = set(surest[: policy.k_student])
     answers = []
     for clip in by_teacher | by_student:
         said = [teacher[clip]] * (clip in by_teacher) + [student[clip]] * (clip in by_student)
-        answers.append(sum(said) / len(said))
+        answers += {
+            "mean": [sum(said) / len(said)], "twice": said, "teacher": said[:1], "next": said
+        }[policy.overlap]  # fmt: skip
     return sum(answers) / len(answers), len(by_teacher)
 
 
@@ -73,6 +78,7 @@ POLICIES = [
     Selected("equidistant", 2, power=1.5),
     Selected("student_negative_entropy", 2),
     *(Divided(k, k_s) for k, k_s in [(1, 0), (1, 1), (4, 0), (4, 2), (4, 4), (99, 3)]),
+    *(Divided(k, k_s, how) for how in OVERLAPS[1:] for k, k_s in [(2, 2), (5, 3), (99, 3)]),
     *(
         Adaptive(threshold, most, power)
         for threshold, most, power in itertools.product(

@@ -6,6 +6,7 @@ worth their cost, ``across`` what several settings say together.
 """
 
 from condi_lib.evaluation.across import Ranks, rank_methods, slope_weights, weighted_sum
+from condi_lib.evaluation.division import Divisions, divide_every_way
 from condi_lib.evaluation.front import best_within, pareto_front
 from condi_lib.evaluation.over_k import (
     accuracy_rows,
@@ -15,18 +16,26 @@ from condi_lib.evaluation.over_k import (
     random_generator,
     video_correct,
 )
-from condi_lib.evaluation.policies import Decisions, choose_adaptive, decide
+from condi_lib.evaluation.policies import (
+    Decisions,
+    choose_adaptive,
+    choose_adaptive_within,
+    decide,
+)
 
 __all__ = [
     "Decisions",
+    "Divisions",
     "Ranks",
     "accuracy_rows",
     "best_k",
     "best_within",
     "choose_adaptive",
+    "choose_adaptive_within",
     "correct_by_draw",
     "correct_over_k",
     "decide",
+    "divide_every_way",
     "pareto_front",
     "random_generator",
     "rank_methods",

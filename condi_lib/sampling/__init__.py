@@ -6,7 +6,7 @@ between teacher and student.
 """
 
 from condi_lib.sampling.adaptive import Adaptive
-from condi_lib.sampling.division import divide_workload, division_weights
+from condi_lib.sampling.division import OVERLAPS, divide_workload, division_weights
 from condi_lib.sampling.policies import DENSE, Divided, Policy, Selected, queue_length
 from condi_lib.sampling.samplers import SAMPLERS, RankedBy, Sampler, stack
 from condi_lib.sampling.weights import (
@@ -23,6 +23,7 @@ from condi_lib.sampling.weights import (
 
 __all__ = [
     "DENSE",
+    "OVERLAPS",
     "SAMPLERS",
     "Adaptive",
     "Divided",

@@ -7,6 +7,10 @@ from torch import Tensor
 
 from condi_lib.sampling.weights import average, clips_kept, rank_clips
 
+# What becomes of a clip on both lists: the mean of both predictions counts as one clip's; or each
+# prediction as one; or the teacher's alone; or the student takes its next best clip instead.
+OVERLAPS = ("mean", "twice", "teacher", "next")
+
 
 def division_weights(
     teacher_confidence: Tensor,
@@ -14,6 +18,7 @@ def division_weights(
     mask: Tensor,
     k_clips: int,
     k_student: int,
+    overlap: str = "mean",
 ) -> tuple[Tensor, Tensor]:
     """Return the weights ``[V, N]`` of the teacher's and of the student's clip predictions.
 
@@ -22,17 +27,37 @@ def division_weights(
     mean of both predictions (thesis Fig. 3.3). Weights above 0 are the clips each network must
     run on. A list longer than the video is cut to it.
 
+    Args:
+        teacher_confidence: See ``divide_workload``.
+        student_confidence: The same.
+        mask: The same.
+        k_clips: The same.
+        k_student: The same.
+        overlap: One of ``OVERLAPS``; all but ``"mean"`` are there to be compared with it.
+
     Raises:
-        ValueError: As ``divide_workload``.
+        ValueError: As ``divide_workload``, or if ``overlap`` is unknown.
     """
-    if not 0 <= k_student <= k_clips or k_clips < 1:
-        raise ValueError(f"need 0 <= k_student <= k_clips >= 1, got {k_student} and {k_clips}")
+    check_division(k_clips, k_student, overlap)
     clips_kept(mask, [k_clips])
     by_teacher = (rank_clips(teacher_confidence, mask) < k_clips - k_student) & mask
-    by_student = (rank_clips(student_confidence, mask) < k_student) & mask
-    n_clips = (by_teacher | by_student).sum(dim=1, keepdim=True)
-    share = 1 / ((by_teacher.int() + by_student.int()).clamp(min=1) * n_clips).double()
+    free = mask & ~by_teacher if overlap == "next" else mask
+    by_student = (rank_clips(student_confidence, free) < k_student) & free
+    if overlap == "teacher":
+        by_student = by_student & ~by_teacher
+    said = by_teacher.int() + by_student.int()  # predictions of each clip
+    of_clip = said.clamp(max=1) if overlap == "mean" else said
+    n_votes = of_clip.sum(dim=1, keepdim=True)
+    share = of_clip / (said.clamp(min=1) * n_votes).double()
     return by_teacher * share, by_student * share
+
+
+def check_division(k_clips: int, k_student: int, overlap: str) -> None:
+    """Raise a ValueError unless these settings describe a division."""
+    if not 0 <= k_student <= k_clips or k_clips < 1:
+        raise ValueError(f"need 0 <= k_student <= k_clips >= 1, got {k_student} and {k_clips}")
+    if overlap not in OVERLAPS:
+        raise ValueError(f"overlap must be one of {OVERLAPS}, got {overlap!r}")
 
 
 def divide_workload(

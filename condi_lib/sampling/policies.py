@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from condi_lib.clip_table import DenseView
-from condi_lib.sampling.division import division_weights
+from condi_lib.sampling.division import check_division, division_weights
 from condi_lib.sampling.samplers import SAMPLERS, RankedBy, Sampler
 from condi_lib.sampling.weights import average, confidence_weights, rank_clips
 
@@ -172,21 +172,20 @@ class Divided(Policy):
     Attributes:
         k_clips: Clips on both lists together, K = K_t + K_s.
         k_student: Clips on the student's list, K_s.
+        overlap: What becomes of a clip on both lists: see ``sampling.OVERLAPS``.
 
     Raises:
-        ValueError: If not 0 <= k_student <= k_clips >= 1.
+        ValueError: If not 0 <= k_student <= k_clips >= 1, or ``overlap`` is unknown.
     """
 
     k_clips: int
     k_student: int
+    overlap: str = "mean"
     needs_student = True
     needs_confidence = True
 
     def __post_init__(self) -> None:
-        if not 0 <= self.k_student <= self.k_clips or self.k_clips < 1:
-            raise ValueError(
-                f"need 0 <= k_student <= k_clips >= 1, got {self.k_student} and {self.k_clips}"
-            )
+        check_division(self.k_clips, self.k_student, self.overlap)
 
     @property
     def most_clips(self) -> int:
@@ -210,10 +209,12 @@ class Divided(Policy):
             view.mask,
             self.k_clips,
             self.k_student,
+            self.overlap,
         )
 
     def __str__(self) -> str:
-        return f"{self.most_clips} clips by the teacher, {self.k_student} by the student"
+        told = f"{self.most_clips} clips by the teacher, {self.k_student} by the student"
+        return told if self.overlap == "mean" else f"{told}, overlap: {self.overlap}"
 
 
 def queue_length(queue: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from condi_lib.statistics import Interval, bootstrap_fold_mean
+from condi_lib.statistics import Interval, bootstrap_fold_mean, bootstrap_mean
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,3 +63,21 @@ class Folds:
         added = np.zeros((*values.shape[:-1], self.n_videos))
         np.add.at(added, (..., self.video), values * weight)
         return added * self.n_videos
+
+
+def mean_interval(values: NDArray, folds: Folds | None = None) -> Interval:
+    """Mean over videos with its interval; over folds where these are official.
+
+    Args:
+        values: ``[V]`` or ``[S, V]``; seeds are averaged first.
+        folds: Which video and fold each place is; None: places are videos.
+    """
+    return bootstrap_mean(values) if folds is None else folds.interval(values)
+
+
+def paired_interval(a: NDArray, b: NDArray, folds: Folds | None = None) -> Interval:
+    """Mean of ``a - b`` with its interval, paired by video; see :func:`mean_interval`."""
+    difference = np.atleast_2d(a).mean(axis=0, dtype=float) - np.atleast_2d(b).mean(
+        axis=0, dtype=float
+    )
+    return mean_interval(difference, folds)

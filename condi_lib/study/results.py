@@ -146,7 +146,7 @@ def sweep(
         random_draws: Draws of the random sampler, averaged.
     """
     wanted = methods or (*WITHOUT_STUDENT, *students_of(study, split))
-    k_clips = list(range(1, _longest_video(study, split) + 1))
+    k_clips = list(range(1, longest_video(study, split) + 1))
     samplers = {name: sampler_of(study, name) for name in wanted if name not in SAMPLERS}
     without = [name for name in wanted if name in SAMPLERS]
 
@@ -160,11 +160,11 @@ def sweep(
         return correct
 
     correct = _stack(study, of_teacher)
-    return Sweep({name: correct[name] for name in wanted}, k_clips, _folds(study, split))
+    return Sweep({name: correct[name] for name in wanted}, k_clips, folds_of(study, split))
 
 
-def _folds(study: Study, split: str) -> Folds | None:
-    """Which video of which fold each place of a sweep is, where that matters."""
+def folds_of(study: Study, split: str) -> Folds | None:
+    """Which video and fold each place of a split's arrays is, where that matters."""
     if not study.spec.has_official_folds:
         return None
     seed, names = study.seeds[0], study.spec.fold_names
@@ -172,7 +172,8 @@ def _folds(study: Study, split: str) -> Folds | None:
     return Folds.of([table.clips["video_id"].unique() for table in tables])
 
 
-def _longest_video(study: Study, split: str) -> int:
+def longest_video(study: Study, split: str) -> int:
+    """Clips of a split's longest video, over all folds."""
     seed = study.seeds[0]
     tables = (study.teacher_table(seed, split, fold) for fold in study.spec.fold_names)
     return max(int(table.clips["clip_index"].max()) + 1 for table in tables)
