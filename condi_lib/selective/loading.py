@@ -64,6 +64,11 @@ def _known(weights: PretrainedWeights) -> PretrainedWeights:
             f"{weights.path}: it is not known how it was trained{doubt}, so not what to show it; "
             "build a ClipNetwork yourself, with its preprocessing"
         )
+    if weights.recipe.sound is not None:
+        raise ValueError(
+            f"{weights.path}: listens to clips, and selective inference shows frames only; score "
+            "the videos in a study, and share clips by `evaluation.decide` on its clip tables"
+        )
     return weights
 
 

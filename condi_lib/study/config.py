@@ -82,13 +82,16 @@ class StudySpec:
             yield f"name: names a folder (letters, digits, _ . -), not {self.name!r}"
         if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
             yield f"seeds: need one or more, different, none negative, got {list(self.seeds)}"
-        pixels = {"": self.preprocess, "teacher.": self.teacher.preprocess}
-        for where, preprocess in (pixels | {"student.": self.student.preprocess}).items():
-            if preprocess is not None and preprocess.crop_px > min(self.dataset.size_px):
-                crop, size = preprocess.crop_px, list(self.dataset.size_px)
-                yield f"{where}preprocess.crop_px: {crop} is larger than dataset.size_px {size}"
+        crop, size = self.preprocess.crop_px, list(self.dataset.size_px)
+        if crop > min(size):
+            yield f"preprocess.crop_px: {crop} is larger than dataset.size_px {size}"
+        for name, network in {"teacher": self.teacher, "student": self.student}.items():
+            yield from _problems_of_crop(name, network, self.dataset)
         for name, settings in self.losses.items():
             yield from _problems_of_student(name, settings)
+            if settings.student is not None:
+                where = f"losses[{name!r}].student"
+                yield from _problems_of_crop(where, settings.student, self.dataset)
         if any(variant.variants for variant in self.all_variants):
             yield "variants: a variant has no variants of its own"
         if self.folds is not None:
@@ -186,7 +189,7 @@ class StudySpec:
         return TeacherSpec(
             dataset=self.dataset_of(fold),
             network=replace(self.teacher, preprocess=None),
-            preprocess=self.teacher.preprocess or self.preprocess,
+            preprocess=self.teacher.preprocess_or(self.preprocess),
             score_splits=self.scored_splits,
             cross_fit=self.cross_fit,
             seed=seed,
@@ -200,11 +203,21 @@ class StudySpec:
             teacher=self.teacher_of(seed, fold),
             loss=settings.loss_of(name),
             network=replace(network, preprocess=None),
-            preprocess=network.preprocess or self.preprocess,
+            preprocess=network.preprocess_or(self.preprocess),
             score_splits=self.splits_of(name),
             hyperparameters=settings.hyperparameters,
             seed=seed,
         )
+
+
+def _problems_of_crop(where: str, network: NetworkSpec, dataset: DatasetSpec) -> Iterator[str]:
+    """A crop larger than what it is cut from: frames, or of a network that listens patches."""
+    name, size = "dataset.size_px", list(dataset.size_px)
+    if network.sound is not None:
+        name, size = "the patches of its sound,", list(network.sound.shape)
+    if network.preprocess is not None and network.preprocess.crop_px > min(size):
+        crop = network.preprocess.crop_px
+        yield f"{where}.preprocess.crop_px: {crop} is larger than {name} {size}"
 
 
 def _problems_of_student(name: str, settings: LossSettings) -> Iterator[str]:

@@ -11,7 +11,7 @@ import pandas as pd
 from condi_lib import paths
 from condi_lib.digests import digest, essentials
 from condi_lib.study.locks import alone
-from condi_lib.study.specs import CatalogSource, DatasetSpec, OfficialSource
+from condi_lib.study.specs import CatalogSource, DatasetSpec, OfficialSource, run_folder
 from condi_lib.videos.catalog import (
     Catalog,
     CatalogError,
@@ -25,8 +25,10 @@ from condi_lib.videos.catalog import (
 )
 from condi_lib.videos.clips import ClipGrid
 from condi_lib.videos.loader import ClipSet, cache_clips
+from condi_lib.videos.log_mel import LogMel
 from condi_lib.videos.official import OFFICIAL, read_official
 from condi_lib.videos.pantomime import CLASSES, PantomimeSpec, write_pantomime
+from condi_lib.videos.sound import has_sound
 
 JOURNAL = "scan.jsonl"
 VIDEO_FIELDS = ("n_frames", "width_px", "height_px", "fps", "duration_sec", "codec")
@@ -216,6 +218,39 @@ def _write(path: Path, table: pd.DataFrame) -> None:
 def open_dataset(spec: DatasetSpec, folder: Path) -> Dataset:
     """Open a data set that :func:`make_dataset` has made."""
     return _assemble(spec, folder, cached=spec.cache)
+
+
+def listen(
+    dataset: Dataset, spec: DatasetSpec, look: LogMel, workers: int = 0, progress: bool = False
+) -> Dataset:
+    """The data set as it is heard: the same clips, each of them the patch of its sound.
+
+    Where pixels are cached, so are patches, beside them, by the first network that listens.
+
+    Args:
+        dataset: The data set as it is seen.
+        spec: Its spec.
+        look: How sound becomes patches.
+        workers: Processes that decode.
+        progress: Show a progress bar.
+
+    Raises:
+        ValueError: If not one video has sound.
+    """
+    clips = replace(dataset.clips, sound=look, cache=None)
+    if not any(has_sound(record.path) for record in clips.catalog):
+        raise ValueError(
+            f"{videos_root(spec)}: none of the {len(clips.catalog)} videos has sound, so no "
+            "network can listen to them; leave out `sound` of the network, or draw a pantomime "
+            "with `sound: true`"
+        )
+    if spec.cache:
+        path = run_folder(spec) / f"sound-{digest(essentials(look))}.npy"
+        with alone(path, f"waiting for another process that writes {path.name}"):
+            if not path.exists():
+                cache_clips(clips, path, workers, progress)
+        clips = replace(clips, cache=path)
+    return replace(dataset, clips=clips)
 
 
 def _assemble(spec: DatasetSpec, folder: Path, cached: bool) -> Dataset:

@@ -15,7 +15,7 @@ from condi_lib.distributed import join_world
 from condi_lib.losses import Objective, build_objective
 from condi_lib.models.weights import Recipe, network_metadata
 from condi_lib.scoring import score_clips
-from condi_lib.study.datasets import Dataset, open_dataset
+from condi_lib.study.datasets import Dataset, listen, open_dataset
 from condi_lib.study.specs import (
     KINDS,
     DatasetSpec,
@@ -48,6 +48,8 @@ def compute_network(
     """
     teacher = spec.teacher if isinstance(spec, StudentSpec) else spec
     dataset = open_dataset(teacher.dataset, run_folder(teacher.dataset))
+    if spec.network.sound is not None:
+        dataset = listen(dataset, teacher.dataset, spec.network.sound, workers, progress)
     n_fits = teacher.cross_fit if spec is teacher else 0
     own = tuple(s for s in spec.score_splits if not n_fits or s not in spec.network.train_splits)
 
@@ -125,7 +127,7 @@ def _about(
     """What the run's weights say of themselves."""
     size_px = tuple(dataset.size_px)
     grid = (dataset.clip_frames, dataset.stride)
-    recipe = Recipe(spec.preprocess, *grid, size_px, dataset.resize)
+    recipe = Recipe(spec.preprocess, *grid, size_px, dataset.resize, spec.network.sound)
     return network_metadata(spec.network.backbone, spec.network.options, classes, recipe)
 
 

@@ -17,6 +17,7 @@ from condi_lib.losses import LOSSES, build_objective
 from condi_lib.models.zoo import check_backbone
 from condi_lib.training import TrainingSettings
 from condi_lib.videos.decode import RESIZE
+from condi_lib.videos.log_mel import LogMel
 from condi_lib.videos.official import OFFICIAL, check_fold
 from condi_lib.videos.pantomime import PantomimeSpec
 from condi_lib.videos.preprocess import Preprocess
@@ -186,7 +187,8 @@ class NetworkSpec:
         weights_content: Digest of that file and the list of classes beside it; filled in when the
             study is read. A study in which it is given can be read without the file.
         preprocess: Decoded clips to this network's input; None: as the study, or the spec of the
-            run, says.
+            run, says; of a network that listens, the whole patch, unchanged but for its scale.
+        sound: It listens to the clips instead of seeing them, and is given patches of their sound.
         training: Optimiser, schedule, epochs (0: use ``weights`` as they are); its seed is that of
             the run.
     """
@@ -199,14 +201,26 @@ class NetworkSpec:
     weights: str | None = None
     weights_content: str = ""
     preprocess: Preprocess | None = None
+    sound: LogMel | None = None
     training: TrainingSettings = field(default_factory=TrainingSettings)
 
     def __post_init__(self) -> None:
         check_backbone(self.backbone, self.options)  # a typing error should not cost an hour
+        if self.sound is not None and self.preprocess is not None and self.preprocess.flip:
+            raise ValueError(
+                "preprocess.flip would play sound backwards; give a network that listens "
+                "`preprocess: {flip: false, ...}`"
+            )
         if self.training.seed:
             raise ValueError("training.seed would not be used; give the study's `seeds`")
         if self.training.epochs == 0 and self.weights is None:
             raise ValueError("training.epochs is 0, so `weights` must be given, to use as they are")
+
+    def preprocess_or(self, plain: Preprocess) -> Preprocess:
+        """Its preprocessing: its own, or if it sees the ``plain`` one, or whole patches."""
+        if self.preprocess is not None or self.sound is None:
+            return self.preprocess or plain
+        return Preprocess(min(self.sound.shape), (0.5,) * 3, (0.25,) * 3, flip=False)
 
     @property
     def used_splits(self) -> tuple[str, ...]:

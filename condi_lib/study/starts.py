@@ -69,13 +69,20 @@ def _started(
     spec: TeacherSpec | StudentSpec, weights: PretrainedWeights, classes: Sequence[str]
 ) -> tuple[nn.Module, dict[str, Tensor]]:
     """The network, and the confidence head that goes with it if there is one."""
+    network = spec.network
     try:
         model = weights.build(classes)
     except ClassesDiffer:
-        if not spec.network.training.epochs:
+        if not network.training.epochs:
             raise
         return weights.build(num_classes=len(classes), seed=spec.seed), {}
-    if not spec.network.training.epochs:
+    if not network.training.epochs:
+        if weights.preprocess is not None and weights.recipe.sound != network.sound:
+            theirs, ours = weights.recipe.sound or "pixels", network.sound or "pixels"
+            raise ValueError(
+                f"{weights.path}: was trained on {theirs}, the study's network is given {ours}; "
+                "with epochs 0 give it the same `sound`, or none"
+            )
         check_pixels(weights.path, weights.preprocess, spec.preprocess)
         check_glimpse(weights.path, weights.own_options, weights.options)
     return model, weights.confidence_head

@@ -142,8 +142,8 @@ def fingerprint(
     Args:
         model: As it is before training: its weights count, and what it sees of a clip.
         objective: Its name and hyperparameters count.
-        data: Which clips in which order, labels, teacher logits and preprocessing count; not the
-            pixels.
+        data: Which clips in which order, seen or heard, labels, teacher logits and preprocessing
+            count; not the pixels.
         settings: All of it.
     """
     described = [
@@ -153,6 +153,7 @@ def fingerprint(
     ]
     glimpses = [module for module in model.modules() if isinstance(module, Glimpse)]
     described += [repr(glimpse) for glimpse in glimpses if glimpse.options]
+    described += [] if data.clips.sound is None else [asdict(data.clips.sound)]
     digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
     for record in data.clips.catalog:
         digest.update(f"{record.video_id}\n".encode())

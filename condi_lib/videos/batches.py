@@ -8,7 +8,7 @@ import atexit
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -33,6 +33,13 @@ class DecodeJob(NamedTuple):
     n_frames: int
     clip_indices: list[int]
     places: list[int]
+
+
+class Decoder(Protocol):
+    """How files become clips; it is sent to worker processes."""
+
+    def decode(self, jobs: Sequence[DecodeJob]) -> Tensor:
+        """One batch, uint8 ``[B, T, H, W, 3]``."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +88,7 @@ class ClipDecoder:
 class _InWorker(Dataset):
     """What a worker process is told once. It hands errors back: raised, they lose their message."""
 
-    decoder: ClipDecoder
+    decoder: Decoder
 
     def __getitems__(self, jobs: Sequence[DecodeJob]) -> Tensor | VideoError:
         try:
@@ -91,7 +98,7 @@ class _InWorker(Dataset):
 
 
 def decode_batches(
-    decoder: ClipDecoder,
+    decoder: Decoder,
     batches: Iterable[Sequence[DecodeJob]],
     workers: int = 0,
     pin_memory: bool = False,
@@ -109,7 +116,7 @@ def decode_batches(
         uint8 ``[B, T, H, W, 3]``.
 
     Raises:
-        VideoError: As ``ClipDecoder.decode``, wherever it decodes.
+        VideoError: As ``decoder.decode``, wherever it decodes.
     """
     if not workers:
         yield from map(decoder.decode, batches)

@@ -3,11 +3,15 @@
 import os
 import threading
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from av.video.stream import VideoStream
@@ -19,6 +23,31 @@ DEFAULT_OPTIONS: Mapping[str, Mapping[str, str]] = {
 }
 
 
+SOUND_BITS_PER_SEC = 64_000
+
+
+@dataclass(frozen=True, eq=False)
+class SoundTrack:
+    """What is heard with the frames, from the first one on.
+
+    Attributes:
+        samples: float32 ``[n]`` in [-1, 1], one channel.
+        rate_hz: Samples per second.
+        codec: An FFmpeg encoder: ``"aac"``, or ``"flac"`` and ``"alac"``, which lose nothing.
+
+    Raises:
+        ValueError: If the samples are not finite numbers in one row.
+    """
+
+    samples: NDArray[np.float32]
+    rate_hz: int = 16000
+    codec: str = "aac"
+
+    def __post_init__(self) -> None:
+        if self.samples.ndim != 1 or not np.isfinite(self.samples).all():
+            raise ValueError(f"need finite samples [n], got shape {list(self.samples.shape)}")
+
+
 def write_video(
     path: str | Path,
     frames: Iterable[NDArray[np.uint8]],
@@ -26,6 +55,7 @@ def write_video(
     codec: str = "libx264",
     options: Mapping[str, str] | None = None,
     pixel_format: str = "yuv420p",
+    sound: SoundTrack | None = None,
 ) -> Path:
     """Encode frames as a video file, whose kind the suffix decides (``.mp4``, ``.mkv``, ...).
 
@@ -41,6 +71,7 @@ def write_video(
             ``DEFAULT_OPTIONS[codec]``.
         pixel_format: How colours are stored. ``"yuv420p"``, which every player shows, needs even
             heights and widths; ``"yuv444p"`` takes odd ones.
+        sound: What is heard; None: nothing.
 
     Returns:
         ``path``.
@@ -60,6 +91,7 @@ def write_video(
             codec,
             DEFAULT_OPTIONS.get(codec, {}) if options is None else options,
             pixel_format,
+            sound,
         )
         unfinished.replace(path)
     except (ValueError, av.error.FFmpegError) as error:
@@ -76,9 +108,10 @@ def _encode(
     codec: str,
     options: Mapping[str, str],
     pixel_format: str,
+    sound: SoundTrack | None,
 ) -> None:
     to_stored_colours = VideoReformatter()
-    stream, shape = None, None
+    stream, shape, track = None, None, None
     with av.open(path, "w") as container:
         for index, pixels in enumerate(frames):
             shape = shape or _checked_shape(pixels, pixel_format)
@@ -90,6 +123,7 @@ def _encode(
             if stream is None:
                 stream = container.add_stream(codec, rate=fps, options=dict(options))
                 _describe(stream, shape, pixel_format)
+                track = None if sound is None else _Track(container, sound)
             frame = to_stored_colours.reformat(
                 VideoFrame.from_numpy_buffer(np.ascontiguousarray(pixels), format="rgb24"),
                 format=pixel_format,
@@ -98,9 +132,45 @@ def _encode(
                 threads=1,
             )
             container.mux(stream.encode(frame))
+            if track is not None:
+                track.add_until((index + 1) / fps)
         if stream is None:
             raise ValueError("there are no frames; a video needs at least one")
         container.mux(stream.encode())
+        if track is not None:
+            track.finish()
+
+
+class _Track:
+    """The sound of a file that is being written, a bit behind each frame."""
+
+    def __init__(self, container: OutputContainer, sound: SoundTrack) -> None:
+        self._container, self._sound = container, sound
+        stream = container.add_stream(sound.codec, rate=sound.rate_hz, layout="mono")
+        stream.codec_context.thread_count = 1
+        stream.bit_rate = SOUND_BITS_PER_SEC
+        self._stream: AudioStream = stream
+        self._n_added = 0
+
+    def add_until(self, seconds: Fraction) -> None:
+        """Encode what is heard up to a time."""
+        self._add(round(seconds * self._sound.rate_hz))
+
+    def finish(self) -> None:
+        """Encode the rest."""
+        self._add(len(self._sound.samples))
+        self._container.mux(self._stream.encode())
+
+    def _add(self, end: int) -> None:
+        samples = self._sound.samples[self._n_added : end]
+        if len(samples):
+            frame = AudioFrame.from_ndarray(
+                np.ascontiguousarray(samples, np.float32)[None], format="flt", layout="mono"
+            )
+            frame.rate, frame.pts = self._sound.rate_hz, self._n_added
+            frame.time_base = Fraction(1, self._sound.rate_hz)
+            self._container.mux(self._stream.encode(frame))
+            self._n_added += len(samples)
 
 
 def _checked_shape(pixels: NDArray[np.uint8], pixel_format: str) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,9 +21,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from condi_lib.videos.batches import ClipDecoder, DecodeJob, Size, decode_batches
+from condi_lib.videos.batches import ClipDecoder, DecodeJob, Decoder, Size, decode_batches
 from condi_lib.videos.catalog import Catalog
 from condi_lib.videos.clips import ClipGrid
+from condi_lib.videos.listening import SoundDecoder
+from condi_lib.videos.log_mel import LogMel
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +39,7 @@ class ClipSet:
         n_frames: Frames of each video, int64 ``[V]``.
         cache: File made by :func:`cache_clips`, or None to decode.
         resize: How frames come to that size, ``"stretch"`` or ``"cover"``: see ``VideoReader``.
+        sound: The clips as they are heard: each is then one grey frame, the patch of its sound.
 
     Raises:
         ValueError: If frame counts are not those of the catalog, or the cache holds other clips.
@@ -48,6 +51,7 @@ class ClipSet:
     n_frames: NDArray[np.int64]
     cache: Path | None = None
     resize: str = "stretch"
+    sound: LogMel | None = None
     _first_clip: NDArray[np.int64] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -67,6 +71,8 @@ class ClipSet:
     @property
     def shape(self) -> tuple[int, int, int, int, int]:
         """``[R, T, H, W, 3]``: what all clips would be as one array."""
+        if self.sound is not None:
+            return (len(self), 1, *self.sound.shape, 3)
         return (len(self), self.grid.sampled_frames, *self.size_px, 3)
 
     @property
@@ -151,14 +157,17 @@ class ClipSet:
             for batch in rows:
                 yield torch.from_numpy(pixels[np.asarray(batch)])
             return
-        decoder = ClipDecoder(self.grid, self.size_px, self.resize)
+        decoder: Decoder = ClipDecoder(self.grid, self.size_px, self.resize)
+        if self.sound is not None:
+            decoder = SoundDecoder(self.grid, self.sound)
         yield from decode_batches(decoder, map(self._jobs, rows), workers, pin_memory)
 
 
 def _fingerprint(clips: ClipSet) -> bytes:
-    """32 bytes that stand for which clips these are: videos, order, grid, size, resize."""
-    frames = [clips.grid.clip_frames, clips.grid.stride, list(clips.size_px), clips.resize]
-    digest = hashlib.sha256(json.dumps(frames).encode())
+    """32 bytes that stand for which clips these are: videos, order, grid, size, resize, sound."""
+    cut: list[object] = [clips.grid.clip_frames, clips.grid.stride]
+    cut += [list(clips.size_px), clips.resize] if clips.sound is None else [asdict(clips.sound)]
+    digest = hashlib.sha256(json.dumps(cut).encode())
     for record, n_frames in zip(clips.catalog, clips.n_frames, strict=True):
         digest.update(json.dumps([record.video_id, int(n_frames)]).encode())
     return digest.digest()

@@ -15,14 +15,13 @@ from typing import TextIO
 
 import cv2
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from condi_lib.digests import essentials
 from condi_lib.videos import stick_figure
-from condi_lib.videos.decode import write_video
 from condi_lib.videos.drawing import Actor, Occluder, Painter, background, draw_occluder
+from condi_lib.videos.encode import SoundTrack, write_video
 from condi_lib.videos.screenplay import (
     CLASSES,
     GENERIC,
@@ -36,11 +35,12 @@ from condi_lib.videos.screenplay import (
     script,
     video_file,
 )
+from condi_lib.videos.soundtrack import soundtrack
 from condi_lib.videos.workers import map_in_processes
 
 __all__ = [
     "CLASSES", "GENERIC", "LOOK_ALIKES", "TRUTHS", "ClipTruth", "PantomimeSpec", "PantomimeSplit",
-    "VideoScript", "draw", "script", "write_pantomime",
+    "VideoScript", "draw", "script", "starting_phases", "write_pantomime",
 ]  # fmt: skip
 
 BLEND_FRAMES = 3  # the pose flows from one clip into the next
@@ -83,8 +83,8 @@ def _board(actor: Actor) -> Occluder:
 
 def _choreograph(video: VideoScript, spec: PantomimeSpec) -> NDArray[np.float64]:
     """Joint positions ``[T, J, 2]`` of the whole video, blended where one clip meets the next."""
-    rng = np.random.default_rng(video.noise_seed)
-    poses = [_act(clip, video.label, spec.clip_frames, rng) for clip in video.clips]
+    acts = zip(video.clips, starting_phases(video), strict=True)
+    poses = [_act(clip, video.label, spec.clip_frames, start) for clip, start in acts]
     whole = {name: np.concatenate([pose[name] for pose in poses]) for name in poses[0]}
     pieces = np.split(stick_figure.place(whole), len(video.clips))
     for clip, piece in zip(video.clips, pieces, strict=True):
@@ -97,11 +97,16 @@ def _choreograph(video: VideoScript, spec: PantomimeSpec) -> NDArray[np.float64]
     return np.concatenate(pieces)
 
 
+def starting_phases(video: VideoScript) -> list[float]:
+    """At which phase, in radians, the action of each clip begins: drawn at random."""
+    rng = np.random.default_rng(video.noise_seed)
+    return [rng.uniform(0, 2 * np.pi) for _ in video.clips]
+
+
 def _act(
-    clip: ClipTruth, label: str, n_frames: int, rng: Generator
+    clip: ClipTruth, label: str, n_frames: int, start: float
 ) -> dict[str, NDArray[np.float64]]:
-    """Limb angles of one clip; the phase at which it starts is random."""
-    start = rng.uniform(0, 2 * np.pi)
+    """Limb angles of one clip that begins at the phase ``start``."""
     phase = start + 2 * np.pi * clip.tempo * np.arange(n_frames) / n_frames
     if clip.action == "walk_in":
         return stick_figure.limb_angles("walk", phase, 0.9 * clip.amplitude)
@@ -171,7 +176,11 @@ def _write_one(spec: PantomimeSpec, root: Path, video: tuple[str, int]) -> None:
     scripted = script(spec, *video)
     # One keyframe a second or so: a clip can be reached without decoding the whole video.
     options = {"crf": "20", "preset": "ultrafast", "g": str(spec.clip_frames), "threads": "1"}
-    write_video(root / scripted.file, draw(scripted, spec), fps=spec.fps, options=options)
+    sound = None
+    if spec.sound:
+        sound = SoundTrack(soundtrack(scripted, spec, starting_phases(scripted)))
+    frames = draw(scripted, spec)
+    write_video(root / scripted.file, frames, fps=spec.fps, options=options, sound=sound)
 
 
 def _truth_rows(spec: PantomimeSpec) -> Iterator[tuple[str, int, str, str]]:

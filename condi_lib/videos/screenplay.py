@@ -91,6 +91,7 @@ class PantomimeSpec:
         clip_frames: Frames a clip spans.
         size_px: Height and width of the square frames.
         fps: Frames per second; a cycle of an action lasts about one clip.
+        sound: Whether the files also have a sound track; the pictures are the same.
         seed: Decides every video of every split.
     """
 
@@ -103,6 +104,7 @@ class PantomimeSpec:
     size_px: int = 48
     fps: int = 16
     seed: int = 0
+    sound: bool = False
 
     def __post_init__(self) -> None:
         check_knobs(self.key_share, self.confuser_share, self.cue)

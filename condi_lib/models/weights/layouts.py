@@ -15,6 +15,7 @@ from typing import Any
 
 from torch import Tensor
 
+from condi_lib.videos.log_mel import LogMel
 from condi_lib.videos.preprocess import Preprocess
 
 Tensors = Mapping[str, Tensor]
@@ -34,6 +35,7 @@ class Recipe:
         size_px: Height and width of decoded frames.
         resize: ``"cover"``: scaled until they cover ``size_px``, then cut at the centre;
             ``"stretch"``: scaled to it.
+        sound: It was shown patches of the clips' sound instead.
         alphabetical: Outputs are in the alphabetical order of the classes, ignoring case.
         classes: Class names in the order of the outputs, where they are known.
         classes_digest: Else what :func:`.class_order.digest_of_classes` says of them; empty where
@@ -47,6 +49,7 @@ class Recipe:
     stride: int = 1
     size_px: tuple[int, int] = (112, 112)
     resize: str = "cover"
+    sound: LogMel | None = None
     alphabetical: bool = False
     classes: tuple[str, ...] | None = None
     classes_digest: str = ""

@@ -147,6 +147,9 @@ def _training_told(recipe: Recipe) -> list[str]:
     pixels = recipe.preprocess
     if pixels is None:
         return ["clips and preprocessing that it was trained with are not known"]
+    if recipe.sound is not None:
+        mels, steps = recipe.sound.shape
+        return [f"the sound of clips of {recipe.clip_frames} frames, {mels} mel bands x {steps}"]
     height, width = recipe.size_px
     return [
         f"clips of {recipe.clip_frames} frames, every {recipe.stride}; frames {recipe.resize} "

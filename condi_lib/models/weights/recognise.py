@@ -11,6 +11,7 @@ from condi_lib.models.weights.layouts import LAYOUTS, Recipe, Tensors
 from condi_lib.models.weights.shapes import COUNTER, shapes_of
 from condi_lib.models.weights.torchvision_recipes import torchvision_recipe
 from condi_lib.models.zoo import BACKBONES
+from condi_lib.videos.log_mel import LogMel
 from condi_lib.videos.preprocess import Preprocess
 
 ABOUT = "weights"  # key of our own files' metadata, whose value is JSON
@@ -73,10 +74,12 @@ def network_metadata(
         recipe: Preprocessing and clips that it was trained with.
     """
     fields = {key: value for key, value in asdict(recipe).items() if key in _KEPT}
+    fields |= {} if recipe.sound is None else {SOUND: asdict(recipe.sound)}
     described = {"backbone": backbone, "options": dict(options), "classes": list(classes)}
     return {NETWORK: described | fields}
 
 
+SOUND = "sound"  # only of networks that listen
 _KEPT = ("preprocess", "clip_frames", "stride", "size_px", "resize")
 
 
@@ -95,6 +98,7 @@ def _described(file: WeightsFile, wanted: str | None) -> Recognised | None:
             pixels = kept["preprocess"]
             pixels |= {key: tuple(pixels[key]) for key in ("mean", "std")}
             kept["preprocess"] = Preprocess(**pixels)
+        kept[SOUND] = LogMel(**fields[SOUND]) if SOUND in fields else None
         recipe = Recipe(**kept, classes=tuple(fields["classes"]))
         backbone, options = fields["backbone"], dict(fields["options"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
