@@ -32,6 +32,15 @@ def max_logit(logits: Tensor) -> Tensor:
     return _at_least_float32(logits).amax(dim=-1)
 
 
+def energy(logits: Tensor) -> Tensor:
+    """Return the logarithm of the summed exponentials of the logits (Liu et al. 2020).
+
+    Their *energy*, with its sign turned. Any real number, at least the largest logit; a network
+    gives more of it to what resembles its training data. Example: logits ``[0, 0]`` give log 2.
+    """
+    return _at_least_float32(logits).logsumexp(dim=-1)
+
+
 def softmax_margin(logits: Tensor) -> Tensor:
     """Return by how much the best class probability leads the second best, in ``[0, 1]``.
 

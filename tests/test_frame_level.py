@@ -2,10 +2,10 @@
 
 import numpy as np
 import pandas as pd
-from tiny_study import tiny
+from tiny_study import tiny, write_params
 
 from condi_lib.clip_table import read_clip_table
-from condi_lib.study import ensure, read_study
+from condi_lib.study import ensure, findings_of, open_study, read_study
 from condi_lib.study.datasets import open_dataset, pantomime_folder
 from condi_lib.study.specs import run_folder
 from condi_lib.videos.decode import read_frames
@@ -38,3 +38,16 @@ def test_the_whole_method_runs_on_frames(root):
     assert student.clips["clip_index"].max() == teacher.clips["clip_index"].max() == 5
     assert student.clips["truth"].equals(teacher.clips["truth"])
     assert student.clips["confidence"].std() > 0
+
+
+def test_frames_are_also_chosen_by_their_place(root):
+    write_params(root, tiny(**FRAMES))
+    found = findings_of(open_study("tiny"))
+    clips = tiny()
+    clips["name"] = "clips"
+    write_params(root, clips, "clips")
+    extra = {*found.sweeps["test"].correct} - {
+        *findings_of(open_study("clips")).sweeps["test"].correct
+    }
+    assert extra == {"first", "middle", "last"}
+    assert found.sweeps["test"].k_clips == [1, 2, 3, 4, 5, 6]

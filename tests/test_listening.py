@@ -119,8 +119,10 @@ def test_videos_have_their_sound_and_the_same_pictures(tmp_path):
         assert np.array_equal(read_frames(silence), read_frames(pictures))
         assert read_sound(silence) is None
         made = soundtrack(video, loud, starting_phases(video))
-        found = read_sound(pictures)[: len(made)]
-        assert np.corrcoef(found, made[: len(found)])[0, 1] > 0.98  # AAC loses a little
+        times = np.linspace(0.1, len(made) / RATE_HZ - 0.1, 64)[None]
+        heard, meant = (LogMel().patches(x, times) for x in (read_sound(pictures), made))
+        # AAC keeps what noise sounds like, not its wave; a step of 5 is 1.6 dB.
+        assert np.abs(heard.astype(int) - meant).mean() < 5
 
 
 # --- clips as they are heard ------------------------------------------------------------------

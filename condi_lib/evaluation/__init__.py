@@ -2,10 +2,12 @@
 
 ``over_k`` judges samplers at every number of clips, ``policies`` whole policies: how a video is
 shared between teacher and student, and when it is settled. ``front`` says which settings are
-worth their cost, ``across`` what several settings say together.
+worth their cost, ``across`` what several settings say together, ``detection`` how well a score
+tells the known from the unknown.
 """
 
 from condi_lib.evaluation.across import Ranks, rank_methods, slope_weights, weighted_sum
+from condi_lib.evaluation.detection import Detection, detect
 from condi_lib.evaluation.division import Divisions, divide_every_way
 from condi_lib.evaluation.front import best_within, pareto_front
 from condi_lib.evaluation.over_k import (
@@ -25,6 +27,7 @@ from condi_lib.evaluation.policies import (
 
 __all__ = [
     "Decisions",
+    "Detection",
     "Divisions",
     "Ranks",
     "accuracy_rows",
@@ -35,6 +38,7 @@ __all__ = [
     "correct_by_draw",
     "correct_over_k",
     "decide",
+    "detect",
     "divide_every_way",
     "pareto_front",
     "random_generator",

@@ -20,11 +20,21 @@ from condi_lib.statistics import Interval, bootstrap_fold_mean
 from condi_lib.study.chapters import code_hash
 from condi_lib.study.config import TEACHER
 from condi_lib.study.folds import Folds
+from condi_lib.study.novelty import novelty_rows
 from condi_lib.study.plan import study_folder
-from condi_lib.study.results import Sweep, clip_scores, sampler_of, students_of, sweep
+from condi_lib.study.results import (
+    PLACES,
+    WITHOUT_STUDENT,
+    Sweep,
+    clip_scores,
+    sampler_of,
+    students_of,
+    sweep,
+)
 from condi_lib.study.study import FolderStore, Study
 
 RIGHT, METRICS, HISTORY = "right.npz", "metrics.csv", "history.csv"
+NOVELTY = "novelty.csv"  # only of a teacher that has not seen all classes
 AUROC_TAIL = ":auroc"  # of a method's name in the first of them
 TEACHER_SCORES = ("teacher_max_softmax", "teacher_negative_entropy")
 SURE = 0.9  # a teacher whose max softmax is at least this is sure of itself
@@ -46,6 +56,8 @@ class Findings:
             of "test" against those of this split); and all of
             :func:`condi_lib.metrics.failure_prediction`.
         history: Training histories, one row per ``network``, ``seed``, ``fold`` and epoch.
+        novelty: How well scores tell videos of classes that the teacher was not trained on, see
+            :func:`condi_lib.study.novelty.novelty_rows`; empty where it was trained on all.
         video_auroc: By split and method, AUROC of the score inside each video, float32 ``[S, V]``;
             NaN where the teacher is right, or wrong, on all clips of a video.
     """
@@ -54,6 +66,7 @@ class Findings:
     metrics: pd.DataFrame
     history: pd.DataFrame
     video_auroc: dict[str, dict[str, NDArray[np.float32]]] = field(default_factory=dict)
+    novelty: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def mean(self, metric: str, split: str = "test") -> pd.Series:
         """A metric of each method, the mean over seeds, in the methods' order."""
@@ -103,13 +116,20 @@ def findings_of(study: Study) -> Findings:
 def compute_findings(study: Study) -> Findings:
     """Evaluate every method on every split that is judged, and collect the histories."""
     splits = study.spec.reported_splits
-    sweeps = {split: sweep(study, split) for split in splits}
+    sweeps = {split: sweep(study, split, methods_of(study, split)) for split in splits}
     clips = {split: clip_scores(study, split) for split in splits}
     rows = [row for split in splits for row in _metric_rows(study, split, clips)]
     history = pd.concat(_histories(study), ignore_index=True)
     reported = [split for split in splits if split not in study.spec.choosing_splits]
     aurocs = {split: _video_aurocs(study, split, clips[split]) for split in reported}
-    return Findings(sweeps, pd.DataFrame(rows), history, aurocs)
+    novelty = novelty_rows(study) if study.spec.teacher.classes else pd.DataFrame()
+    return Findings(sweeps, pd.DataFrame(rows), history, aurocs, novelty)
+
+
+def methods_of(study: Study, split: str) -> tuple[str, ...]:
+    """All methods of a split; where clips are single frames, also samplers of places."""
+    places = PLACES if study.spec.dataset.sampled_frames == 1 else ()
+    return (*WITHOUT_STUDENT, *places, *students_of(study, split))
 
 
 def _metric_rows(
@@ -210,6 +230,8 @@ def write_findings(found: Findings, folder: Path) -> None:
         arrays |= {f"{split}/{method}{AUROC_TAIL}": values for method, values in aurocs.items()}
     found.metrics.to_csv(folder / METRICS, index=False, float_format="%.6g")
     found.history.to_csv(folder / HISTORY, index=False, float_format="%.6g")
+    if len(found.novelty):
+        found.novelty.to_csv(folder / NOVELTY, index=False, float_format="%.6g")
     part = folder / f".{RIGHT}.part"
     with part.open("wb") as file:
         np.savez_compressed(file, **arrays)
@@ -230,7 +252,10 @@ def read_findings(folder: Path) -> Findings:
             video_auroc[split] = aurocs
         sweeps[split] = _sweep_of(named)
     history = pd.read_csv(folder / HISTORY, keep_default_na=True)
-    return Findings(sweeps, pd.read_csv(folder / METRICS), history, video_auroc)
+    metrics, novelty = pd.read_csv(folder / METRICS), pd.DataFrame()
+    if (folder / NOVELTY).exists():
+        novelty = pd.read_csv(folder / NOVELTY)
+    return Findings(sweeps, metrics, history, video_auroc, novelty)
 
 
 def _sweep_of(arrays: dict[str, NDArray]) -> Sweep:

@@ -149,7 +149,7 @@ def _training_data(
         logits = torch.from_numpy(np.load(logits_file, mmap_mode="c"))
     return TrainingData(
         clips=clips,
-        rows=clips.rows(spec.network.train_splits),
+        rows=_of_classes(clips, clips.rows(spec.network.train_splits), spec.network.classes),
         labels=torch.from_numpy(clips.labels),
         preprocess=spec.preprocess,
         teacher_logits=logits,
@@ -157,11 +157,27 @@ def _training_data(
     )
 
 
+def _of_classes(
+    clips: ClipSet, rows: NDArray[np.int64], classes: Sequence[str]
+) -> NDArray[np.int64]:
+    """Those of some clips whose videos are of these classes; all if none is named."""
+    if not classes:
+        return rows
+    known = clips.catalog.classes
+    if unknown := sorted(set(classes) - set(known)):
+        raise ValueError(f"no class {unknown} to train on; the data set has {list(known)}")
+    kept = rows[np.isin(clips.labels[rows], [known.index(name) for name in classes])]
+    if not len(kept):
+        raise ValueError(f"no clips to train or measure on: no video is of {sorted(classes)}")
+    return kept
+
+
 def _val_rows(network: NetworkSpec, dataset: Dataset) -> NDArray[np.int64]:
     """Clips on which every epoch is measured: at most ``val_clips``, evenly spread."""
     if not network.val_split:
         return np.empty(0, np.int64)
     rows = dataset.clips.rows([network.val_split])
+    rows = _of_classes(dataset.clips, rows, network.classes)
     if len(rows) <= network.val_clips:
         return rows
     return rows[np.linspace(0, len(rows) - 1, network.val_clips).round().astype(int)]

@@ -38,6 +38,7 @@ WITHOUT_STUDENT = (
     "teacher_max_softmax",
     "teacher_negative_entropy",
 )
+PLACES = ("first", "middle", "last")  # samplers of neighbouring clips, baselines for frames
 _SAMPLER_OF_SCORE = {
     "confidence": "confidence",
     "negative_entropy": "student_negative_entropy",

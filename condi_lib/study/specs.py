@@ -16,6 +16,7 @@ from condi_lib.digests import digest, essentials
 from condi_lib.losses import LOSSES, build_objective
 from condi_lib.models.zoo import check_backbone
 from condi_lib.training import TrainingSettings
+from condi_lib.videos.clips import ClipGrid
 from condi_lib.videos.decode import RESIZE
 from condi_lib.videos.log_mel import LogMel
 from condi_lib.videos.official import OFFICIAL, check_fold
@@ -153,6 +154,11 @@ class DatasetSpec:
             )
 
     @property
+    def sampled_frames(self) -> int:
+        """Frames that are read of each clip."""
+        return ClipGrid(self.clip_frames, self.stride).sampled_frames
+
+    @property
     def needs(self) -> tuple["Spec", ...]:
         """The specs whose runs must be there first: none."""
         return ()
@@ -178,6 +184,7 @@ class NetworkSpec:
             ``single_frames`` let any network see larger pixels, fewer frames, the motion or single
             frames of a clip.
         train_splits: Splits to train on.
+        classes: Train and measure on videos of these classes only; empty: of all.
         val_split: Split on which every epoch is measured; empty: none.
         val_clips: At most so many of its clips are used, evenly spread.
         weights: File of weights to start from, relative to the project's root: published ones, or
@@ -196,6 +203,7 @@ class NetworkSpec:
     backbone: str
     options: dict[str, int | float | str] = field(default_factory=dict)
     train_splits: tuple[str, ...] = ("train",)
+    classes: tuple[str, ...] = ()
     val_split: str = "val"
     val_clips: int = 2000
     weights: str | None = None

@@ -23,7 +23,10 @@ DEFAULT_OPTIONS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-SOUND_BITS_PER_SEC = 64_000
+SOUND_BITS_PER_SEC = 40_000
+SOUND_OPTIONS: Mapping[str, Mapping[str, str]] = {
+    "aac": {"aac_coder": "fast"}
+}  # much quicker than the default
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +149,10 @@ class _Track:
 
     def __init__(self, container: OutputContainer, sound: SoundTrack) -> None:
         self._container, self._sound = container, sound
-        stream = container.add_stream(sound.codec, rate=sound.rate_hz, layout="mono")
+        options = dict(SOUND_OPTIONS.get(sound.codec, {}))
+        stream = container.add_stream(
+            sound.codec, rate=sound.rate_hz, layout="mono", options=options
+        )
         stream.codec_context.thread_count = 1
         stream.bit_rate = SOUND_BITS_PER_SEC
         self._stream: AudioStream = stream

@@ -90,8 +90,11 @@ def soundtrack(
     gain, pitch = 10 ** (rng.uniform(*GAIN_DB) / 20), rng.uniform(*PITCH)
     n_samples = round(len(video.clips) * spec.clip_frames / spec.fps * RATE_HZ)
     track = rng.standard_normal(n_samples) * 10 ** (rng.uniform(*NOISE_DB) / 20)
+    drawn: dict[Noise, NDArray[np.float64]] = {}  # a shoe sounds the same at every step
     for seconds, noise, loudness in _events(video, spec, phases):
-        sound = gain * loudness * noise.draw(rng, pitch)
+        if noise not in drawn:
+            drawn[noise] = gain * noise.draw(rng, pitch)
+        sound = loudness * drawn[noise]
         first = round((seconds - noise.rise_sec) * RATE_HZ)
         heard = sound[max(0, -first) : max(0, n_samples - first)]
         track[max(0, first) : max(0, first) + len(heard)] += heard
