@@ -10,7 +10,7 @@ Shapes: V videos, S seeds, n clips.
 
 import inspect
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,8 +19,9 @@ import pandas as pd
 import scipy.stats
 from numpy.typing import ArrayLike, NDArray
 
+from condi_lib.resampling import chunks_of, count_videos, draw_videos
+
 Floats = NDArray[np.float64]
-_NUMBERS_AT_ONCE = 4_000_000  # resamples are drawn in chunks of at most 32 MB
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,9 @@ class Interval:
         percent = spec.endswith("%")
         number = spec[:-1] + "f" if percent else spec
         scale, unit = (100, " %") if percent else (1, "")
-        value, low, high = (_plain(scale * x, number) for x in (self.value, self.low, self.high))
+        # A tie such as 1.25 may lie a last digit beside it, on one machine above, on another below.
+        numbers = (round(scale * x, 10) for x in (self.value, self.low, self.high))
+        value, low, high = (_plain(x, number) for x in numbers)
         return f"{value}{unit} [{low}, {high}]"
 
     def __str__(self) -> str:
@@ -75,10 +78,25 @@ def bootstrap_mean(
         ValueError: If there are fewer than 2 videos or a value is NaN or infinite.
     """
     per_video = _per_video(values, "values")
-    means = np.empty(n_resamples)
-    for chunk, videos in draw_videos(per_video.size, n_resamples, seed):
-        means[chunk] = per_video[videos].mean(axis=1)
-    return percentile_interval(float(per_video.mean()), means, level)
+    return bootstrap_means(per_video[:, None], n_resamples, seed, level)[0]
+
+
+def bootstrap_means(
+    values: ArrayLike, n_resamples: int = 2000, seed: int = 0, level: float = 0.95
+) -> list[Interval]:
+    """Return what ``bootstrap_mean`` says of each of M columns, ``[V, M]``, in one go.
+
+    Raises:
+        ValueError: As ``bootstrap_mean``.
+    """
+    values = np.asarray(values, dtype=float)
+    for column in values.T:
+        _per_video(column, "values")
+    means = np.empty((n_resamples, values.shape[1]))
+    for chunk, counts in count_videos(len(values), n_resamples, seed):
+        means[chunk] = counts @ values / len(values)
+    columns = zip(values.T, means.T, strict=True)
+    return [percentile_interval(float(own.mean()), drawn, level) for own, drawn in columns]
 
 
 def bootstrap_difference(
@@ -125,10 +143,9 @@ def bootstrap_fold_mean(
             raise ValueError(f"{what} {int(filled.argmin())} has no value")
     filled = np.where(inside, values, 0)
     means = np.empty(n_resamples)
-    for chunk, videos in draw_videos(len(values), n_resamples, seed):
-        counts = inside[videos].sum(axis=1)
+    for chunk, counts in count_videos(len(values), n_resamples, seed):
         with np.errstate(invalid="ignore"):  # a fold that a resample misses: NaN, left out below
-            means[chunk] = (filled[videos].sum(axis=1) / counts).mean(axis=1)
+            means[chunk] = (counts @ filled / (counts @ inside)).mean(axis=1)
     return percentile_interval(float(np.nanmean(values, axis=0).mean()), means, level)
 
 
@@ -206,7 +223,7 @@ def paired_permutation_test(
         return float(np.mean(np.abs((2 * flips - 1) @ difference) >= observed))
     rng = np.random.default_rng(seed)
     n_extreme = 0
-    for chunk in _chunks(n_resamples, difference.size):
+    for chunk in chunks_of(n_resamples, difference.size):
         flips = rng.integers(2, size=(chunk.stop - chunk.start, difference.size), dtype=np.int8)
         n_extreme += int((np.abs((2 * flips - 1) @ difference) >= observed).sum())
     return (1 + n_extreme) / (1 + n_resamples)
@@ -264,23 +281,6 @@ def _paired_by_video(a: ArrayLike, b: ArrayLike) -> Floats:
     if a.shape != b.shape:
         raise ValueError(f"a has {a.size} videos, b has {b.size}: give the same videos in order")
     return a - b
-
-
-def _chunks(n_resamples: int, n_videos: int) -> Iterator[slice]:
-    if n_resamples < 1:
-        raise ValueError(f"n_resamples must be at least 1, got {n_resamples}")
-    step = max(1, _NUMBERS_AT_ONCE // n_videos)
-    for start in range(0, n_resamples, step):
-        yield slice(start, min(start + step, n_resamples))
-
-
-def draw_videos(
-    n_videos: int, n_resamples: int, seed: int | list[int]
-) -> Iterator[tuple[slice, NDArray[np.intp]]]:
-    """Yield which resamples, and the videos drawn for each, ``[resamples, V]``; chunk by chunk."""
-    rng = np.random.default_rng(seed)
-    for chunk in _chunks(n_resamples, n_videos):
-        yield chunk, rng.integers(n_videos, size=(chunk.stop - chunk.start, n_videos))
 
 
 def percentile_interval(value: float, resampled: Floats, level: float = 0.95) -> Interval:

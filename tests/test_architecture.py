@@ -14,7 +14,7 @@ import pytest
 ROOMS = (
     {"paths", "digests"},
     {"videos"},
-    {"models", "losses", "confidence", "metrics", "distributed"},
+    {"models", "losses", "confidence", "metrics", "resampling", "distributed"},
     {"statistics", "training"},
     {"clip_table"},
     {"scoring"},

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from condi_lib import statistics
+from condi_lib import resampling
 from condi_lib.metrics import aurc, auroc, ece, within_video_auroc
 from condi_lib.statistics import (
     Interval,
     bootstrap_difference,
     bootstrap_mean,
+    bootstrap_means,
     bootstrap_metric,
     paired_permutation_test,
     paired_t_over_seeds,
@@ -55,6 +56,11 @@ def test_interval_as_text():
     assert str(Interval(0.628, 0.601, 0.654)) == "62.8 % [60.1, 65.4]"
     assert f"{Interval(-0.0001, -0.02, 0.01):.1%}" == "0.0 % [-2.0, 1.0]"  # never -0.0
     assert f"{Interval(0.5, NAN, NAN)}" == "50.0 % [nan, nan]"
+
+
+def test_a_tie_is_rounded_alike_on_whichever_side_rounding_errors_left_it():
+    below, above = math.nextafter(0.0125, 0), math.nextafter(0.0125, 1)
+    assert f"{Interval(below, 0.0125, above)}" == "1.2 % [1.2, 1.2]"
 
 
 def test_interval_excludes_what_lies_outside():
@@ -111,8 +117,27 @@ def test_same_seed_same_interval_and_chunks_change_nothing(monkeypatch):
     interval = bootstrap_mean(values, n_resamples=100)
     assert bootstrap_mean(values, n_resamples=100) == interval
     assert bootstrap_mean(values, n_resamples=100, seed=1) != interval
-    monkeypatch.setattr(statistics, "_NUMBERS_AT_ONCE", 70)
+    monkeypatch.setattr(resampling, "NUMBERS_AT_ONCE", 70)
     assert bootstrap_mean(values, n_resamples=100) == interval
+
+
+@pytest.mark.parametrize("at_once", [resampling.NUMBERS_AT_ONCE, 70])
+def test_counts_are_those_of_the_videos_drawn(at_once, monkeypatch):
+    monkeypatch.setattr(resampling, "NUMBERS_AT_ONCE", at_once)
+    drawn = [row for _, videos in resampling.draw_videos(9, 20, 5) for row in videos]
+    counts = [row for _, counts in resampling.count_videos(9, 20, 5) for row in counts]
+    assert [[list(row).count(v) for v in range(9)] for row in drawn] == np.array(counts).tolist()
+
+
+def test_intervals_of_many_columns_are_those_of_each():
+    columns = np.random.default_rng(0).random((30, 4))
+    each = [bootstrap_mean(column, n_resamples=100) for column in columns.T]
+    for one, expected in zip(bootstrap_means(columns, n_resamples=100), each, strict=True):
+        assert (one.value, one.low, one.high) == pytest.approx(
+            (expected.value, expected.low, expected.high), abs=1e-12
+        )
+    with pytest.raises(ValueError, match="values of video 2 are NaN"):
+        bootstrap_means([[0.0, 1.0], [0.0, 1.0], [1.0, NAN]])
 
 
 def test_a_wider_level_gives_a_wider_interval():
@@ -308,7 +333,7 @@ def test_permutation_test_averages_seeds_and_repeats_itself(monkeypatch):
     a, b = binary(0, (3, 60), 0.7), binary(1, (3, 60), 0.5)
     p = paired_permutation_test(a, b, n_resamples=500)
     assert p == paired_permutation_test(a.mean(axis=0), b.mean(axis=0), n_resamples=500)
-    monkeypatch.setattr(statistics, "_NUMBERS_AT_ONCE", 1000)
+    monkeypatch.setattr(resampling, "NUMBERS_AT_ONCE", 1000)
     assert paired_permutation_test(a, b, n_resamples=500) == p
 
 

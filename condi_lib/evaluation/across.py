@@ -12,7 +12,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
-from condi_lib.statistics import Interval, bootstrap_mean, draw_videos, percentile_interval
+from condi_lib.resampling import draw_videos
+from condi_lib.statistics import Interval, bootstrap_mean, percentile_interval
 
 Floats = NDArray[np.float64]
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from condi_lib.clip_table import ClipTable, DenseView
 from condi_lib.sampling import SAMPLERS, Sampler, average, dense_weights
-from condi_lib.statistics import Interval, bootstrap_mean
+from condi_lib.statistics import Interval, bootstrap_means
 
 VIDEOS_AT_ONCE = 64  # random draws depend on it: it is a constant, not a setting
 
@@ -103,7 +103,7 @@ def accuracy_rows(
     n_resamples: int = 2000,
     seed: int = 0,
     level: float = 0.95,
-    mean: Callable[..., Interval] = bootstrap_mean,
+    mean: Callable[..., Interval] | None = None,
 ) -> pd.DataFrame:
     """Return tidy rows of video accuracies with their bootstrap intervals over videos.
 
@@ -113,7 +113,7 @@ def accuracy_rows(
         n_resamples: See ``statistics.bootstrap_mean``.
         seed: The same.
         level: The same.
-        mean: What is called with ``[S, V]`` and these three, if videos are not simply averaged.
+        mean: What is called with ``[S, V]`` and these three; None: videos are simply averaged.
 
     Returns:
         One row per sampler and K, in order: ``sampler``, ``k_clips``, ``video_accuracy``, ``low``,
@@ -126,9 +126,14 @@ def accuracy_rows(
     for name, values in correct.items():
         by_seed = _by_seed(values, k_clips, name)
         n_seeds, n_videos, _ = by_seed.shape
-        for at, k in enumerate(k_clips):
-            found = mean(by_seed[:, :, at], n_resamples, seed, level)
-            rows.append((name, k, found.value, found.low, found.high, n_videos, n_seeds))
+        if mean is None:
+            found = bootstrap_means(by_seed.mean(axis=0), n_resamples, seed, level)
+        else:
+            found = [
+                mean(column, n_resamples, seed, level) for column in np.moveaxis(by_seed, 2, 0)
+            ]
+        for k, at in zip(k_clips, found, strict=True):
+            rows.append((name, k, at.value, at.low, at.high, n_videos, n_seeds))
     columns = ["sampler", "k_clips", "video_accuracy", "low", "high", "n_videos", "n_seeds"]
     return pd.DataFrame(rows, columns=columns)
 
