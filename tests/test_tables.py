@@ -5,7 +5,12 @@ import pytest
 
 from condi_lib.statistics import bootstrap_difference
 from condi_lib.study.results import Sweep
-from condi_lib.study.tables import best_k_table, comparison_table, published_accuracies
+from condi_lib.study.tables import (
+    best_k_table,
+    comparison_table,
+    published_accuracies,
+    published_loss_ablation,
+)
 
 
 def sweep_of(**right_at_k: list[list[int]]) -> Sweep:
@@ -59,3 +64,9 @@ def test_published_accuracies_are_those_of_the_papers_table():
 def test_published_accuracies_of_another_teacher_and_student():
     table = published_accuracies("r2plus1d34", "mobilenetv2").set_index(["method", "dataset", "k"])
     assert table.loc[("condi_sr", "kinetics", 12), "accuracy"] == pytest.approx(0.683)
+
+
+def test_published_loss_ablation_is_the_thesis_table():
+    table = published_loss_ablation().set_index(["method", "k"])["accuracy"]
+    assert table["condi_sr", 1] == 0.89 and table["naive", 7] == pytest.approx(0.8965)
+    assert table["random", 5] == pytest.approx(0.8953) and len(table) == 12

@@ -111,3 +111,14 @@ def published_accuracies(
             "accuracy": tidy["accuracy"] / 100,
         }
     ).reset_index(drop=True)
+
+
+def published_loss_ablation() -> pd.DataFrame:
+    """Video accuracies of the thesis' Table 4.8 (UCF-101, ResNeXt-101), as fractions.
+
+    Returns:
+        Tidy: ``method`` (``condi_sr``, ``naive``, ``random``), ``k`` and ``accuracy``.
+    """
+    table = pd.read_csv(paths.paper_dir() / "thesis_table48_loss.csv")
+    tidy = table.melt("k", ["condi_sr", "naive", "random"], "method", "accuracy")
+    return tidy[["method", "k", "accuracy"]].assign(accuracy=tidy["accuracy"] / 100)
