@@ -238,6 +238,16 @@ def test_the_reference_of_a_variant_holds_no_clip_tables(project):
     assert open_study("reference").variants("backbones") == {}
 
 
+def test_the_reference_keeps_what_its_own_rounded_tables_say(project):
+    study = open_study("reference")
+    kept, anew = findings_of(study), compute_findings(study)
+    for split, swept in anew.sweeps.items():
+        for method, values in swept.correct.items():
+            np.testing.assert_array_equal(kept.sweeps[split].correct[method], values)
+    columns = ["auroc", "score_std", "video_accuracy"]
+    np.testing.assert_allclose(kept.metrics[columns], anew.metrics[columns], rtol=1e-5)
+
+
 # A teacher that judges its own training clips by networks that have not seen them
 
 

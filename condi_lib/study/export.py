@@ -7,15 +7,15 @@ import yaml
 
 from condi_lib.clip_table import write_clip_table
 from condi_lib.study.config import TEACHER, StudySpec
-from condi_lib.study.findings import findings_of, write_findings
+from condi_lib.study.findings import compute_findings, findings_of, write_findings
 from condi_lib.study.params import Fields, read_fields
-from condi_lib.study.study import fold_tail, network_stem, open_study
+from condi_lib.study.study import FolderStore, Study, fold_tail, network_stem, open_study
 
 
 def export_reference(source: str, folder: Path) -> None:
     """Write a study's clip tables (logits as float16) and histories for :class:`FolderStore`.
 
-    Of its variants only the findings are written, each to a folder of its own.
+    Its findings are written beside them; of its variants nothing else, each to its own folder.
 
     Args:
         source: Name or path of the study's params file, whose fields are kept beside the tables.
@@ -33,6 +33,10 @@ def export_reference(source: str, folder: Path) -> None:
                 table = study.store.table(name, seed, fold, study.spec.judged_splits)
                 write_clip_table(table, folder / f"{stem}.parquet", "float16")
                 study.store.history(name, seed, fold).to_csv(folder / f"{stem}.csv", index=False)
+    exported = Study(study.spec, FolderStore(folder), study.name)
+    write_findings(
+        compute_findings(exported), folder
+    )  # of the rounded logits, as chapters see them
     for group in study.spec.variants:
         for name, variant in study.variants(group).items():
             write_findings(findings_of(variant), folder / group / name)
