@@ -75,6 +75,25 @@ def reference(name: Positional[str] = "full") -> None:
     export_reference(name, paths.reference_dir())
 
 
+def verdicts(name: Positional[str] = "reference", readme: bool = False) -> None:
+    """Say of each of the paper's 19 claims whether a study reproduces it, and why.
+
+    Args:
+        name: A params file, or "reference".
+        readme: Also write the table into README.md, between its two markers.
+    """
+    from condi_lib import paths
+    from condi_lib.claims import readme_table, verdicts_of, write_section
+    from condi_lib.study import open_study
+
+    found = verdicts_of(open_study(name))
+    table = readme_table(found)
+    print(table + "\n\n" + "\n".join(f"{each.claim.number}. {each.reason}" for each in found))
+    if readme:
+        path = paths.project_root() / "README.md"
+        print(f"{path}: {'written' if write_section(path, table) else 'as it was'}")
+
+
 def data_check(
     where: Positional[str],
     dataset: Annotated[str | None, arg(metavar="NAME")] = None,
@@ -215,6 +234,7 @@ def main() -> None:
                 "job": job,
                 "jobs": jobs,
                 "reference": reference,
+                "verdicts": verdicts,
             },
             prog="python -m condi_lib",
         )

@@ -1,0 +1,173 @@
+"""Claims about where the gain holds and what it costs: time, division, other networks and videos.
+
+Each function takes a regime and gives the comparisons that its claim is judged by; ``Untestable``
+says what is missing.
+"""
+
+import math
+import re
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from condi_lib.claims.accuracy import DENSE, Comparisons, compare
+from condi_lib.claims.evidence import At, Comparison, Regime, Untestable
+from condi_lib.claims.rules import LARGER, NO_LARGER, Effect, more_than
+from condi_lib.clip_table import ClipTable
+from condi_lib.evaluation import divide_every_way
+from condi_lib.statistics import Interval, bootstrap_metric
+
+SURE = 0.9  # the teacher is sure of a clip if its largest softmax probability is at least this
+HALF = 0.5
+DIVIDED_K = 5  # of the paper's table V, UCF-101
+K_STUDENT = (0, 1, 3, 5)
+
+
+def top_k_saves_time(regime: Regime) -> Comparisons:
+    """Claim 13: not measured yet."""
+    raise Untestable("there are no measured times")
+
+
+def max_softmax_is_poor(regime: Regime) -> Comparisons:
+    """Claim 14: the teacher is sure of most of its errors, and ConDi-SR ranks clips better.
+
+    *Sure*: on more than half of the clips that it gets wrong its largest probability is at least
+    .9. *Better*: ConDi-SR minus the teacher's max softmax, each at the K that validation videos
+    choose, is above 0, though max softmax needs the teacher on all clips.
+    """
+    student = regime.student("condi_sr")
+    ranked = compare(
+        regime, "ranking", regime.best(student), regime.best("teacher_max_softmax"), LARGER
+    )
+    label = f"wrong clips with max softmax of at least {SURE:g}"
+    return [Comparison("sure", label, _sure_of_errors(regime), more_than(HALF, "%")), ranked]
+
+
+def _sure_of_errors(regime: Regime) -> Effect:
+    """The share of sure ones among the clips that the teacher gets wrong."""
+    study, counts = regime.study, []
+    try:
+        for seed in study.seeds:
+            tables = [study.teacher_table(seed, "test", fold) for fold in study.spec.fold_names]
+            counts.append(np.concatenate([_errors_by_video(table) for table in tables]))
+    except FileNotFoundError as error:
+        raise Untestable("the clips of this regime are not in the reference") from error
+    sure, wrong = np.stack(counts).transpose(2, 0, 1)  # each [S, V]
+    if not wrong.sum(axis=1).all():
+        raise Untestable("the teacher makes no errors")
+    by_seed = sure.sum(axis=1) / wrong.sum(axis=1)
+    places = np.arange(sure.shape[1])
+    videos = places if regime.test.folds is None else regime.test.folds.video
+    interval = bootstrap_metric(
+        lambda a, b: a.sum() / max(b.sum(), 1), sure.mean(axis=0), wrong.mean(axis=0), videos
+    )
+    return Effect(interval, tuple(by_seed.tolist()))
+
+
+def _errors_by_video(table: ClipTable) -> NDArray[np.float64]:
+    """Wrong clips of which the teacher is sure, and all wrong clips, ``[V, 2]``."""
+    top, predicted = table.teacher_logits.double().softmax(dim=1).max(dim=1)
+    clips = table.clips
+    wrong = predicted.numpy() != clips["label"].to_numpy()
+    counted = clips[["video_id"]].assign(sure=wrong & (top.numpy() >= SURE), wrong=wrong)
+    return counted.groupby("video_id", sort=False)[["sure", "wrong"]].sum().to_numpy(float)
+
+
+def holds_across_networks(regime: Regime) -> Comparisons:
+    """Claim 15: with each teacher and student, ConDi-SR at the K chosen for it is above dense."""
+    cells = regime.study.variants("backbones")
+    if not cells:
+        raise Untestable("there is one teacher and one student (no variants `backbones`)")
+    found = []
+    for name, variant in cells.items():
+        cell = Regime.of(variant, regime.name)
+        gap = cell.gap(cell.best(cell.student("condi_sr")), DENSE)
+        found.append(Comparison(name, f"gain with {name.replace('_', ' + ')}", gap, LARGER))
+    return found
+
+
+def larger_for_longer_videos(regime: Regime) -> Comparisons:
+    """Claim 16: the gain over dense on the longest videos minus that on the shortest is above 0.
+
+    Each at the K that validation videos of that length choose. The videos differ, so the two
+    intervals are joined (see :func:`of_other_videos`). Beside it: the gain over equidistant, K = 1.
+    """
+    variant = regime.study.variants("when_does_it_help").get("conditions")
+    if variant is None:
+        raise Untestable("all test videos are of one kind (no variant `conditions`)")
+    lengths = Regime.of(variant, regime.name)
+    splits = {
+        int(match[1]): match[0].removeprefix("test")
+        for match in (re.fullmatch(r"test_n(\d+)", split) for split in lengths.findings.sweeps)
+        if match
+    }
+    if len(splits) < 2:
+        raise Untestable("test videos are all of one length")
+    student, ends = lengths.student("condi_sr"), (max(splits), min(splits))
+    gains, over_equidistant = [], []
+    for n in ends:
+        at = (student, lengths.sweep(f"val{splits[n]}").best_k(student))
+        gains.append(lengths.gap(at, DENSE, f"test{splits[n]}"))
+        one: tuple[At, At] = ((student, 1), ("equidistant", 1))
+        over_equidistant.append(lengths.gap(*one, f"test{splits[n]}"))
+    label = f"gain over dense, {ends[0]} - {ends[1]} clips a video"
+    beside = f"gain over equidistant, {ends[0]} - {ends[1]} clips, K = 1"
+    return [
+        Comparison("dense", label, of_other_videos(*gains), LARGER),
+        Comparison("equidistant", beside, of_other_videos(*over_equidistant), LARGER, False),
+    ]
+
+
+def of_other_videos(a: Effect, b: Effect) -> Effect:
+    """The difference of two effects that were measured on different videos.
+
+    The interval is joined from theirs, which need not be symmetric (Zou & Donner 2008): with l and
+    u their ends, ``a - b - sqrt((a - l_a)² + (u_b - b)²)`` to ``a - b + sqrt((u_a - a)² + (b -
+    l_b)²)``.
+    """
+    x, y = a.interval, b.interval
+    difference = x.value - y.value
+    below = math.hypot(x.value - x.low, y.high - y.value)
+    above = math.hypot(x.high - x.value, y.value - y.low)
+    by_seed = tuple(i - j for i, j in zip(a.by_seed, b.by_seed, strict=True))
+    return Effect(Interval(difference, difference - below, difference + above), by_seed, a.over)
+
+
+def division_falls(regime: Regime) -> Comparisons:
+    """Claim 18: of K = 5 clips the student classifies K_s; accuracy falls with K_s, step by step.
+
+    K_s = 0 minus K_s = 5 is above 0, and the largest rise from one K_s to the next is below the
+    margin. That K_s = K is the student alone holds by construction.
+    """
+    student, n = regime.student("condi_sr"), regime.most_clips
+    k = min(DIVIDED_K, n)
+    shares = sorted({min(k_student, k) for k_student in K_STUDENT})
+    if len(shares) < 3:
+        raise Untestable("the videos have too few clips to be divided")
+    divided = _divided(regime, student)
+    correct = {k_student: divided[:, :, k - k_student, k_student] for k_student in shares}
+    fall = regime.effect_of(correct[0], correct[k])
+    steps = {(a, b): regime.effect_of(correct[b], correct[a]) for a, b in pairwise(shares)}
+    worst = max(steps, key=lambda step: steps[step].interval.value)
+    label = f"K = {k}, the student's K_s ="
+    rise = f"{label} {worst[1]} - {worst[0]}: largest rise"
+    return [
+        Comparison("fall", f"{label} 0 - {k}", fall, LARGER),
+        Comparison("rise", rise, steps[worst], NO_LARGER),
+    ]
+
+
+def _divided(regime: Regime, student: str) -> NDArray[np.bool_]:
+    """Whether each test video is right, by the lengths of both lists: ``[S, V, T, S]``."""
+    study, n = regime.study, regime.most_clips
+    try:
+        return np.stack([
+            np.concatenate([
+                divide_every_way(study.table(student, seed, "test", fold), n).correct
+                for fold in study.spec.fold_names
+            ])
+            for seed in study.seeds
+        ])  # fmt: skip
+    except FileNotFoundError as error:
+        raise Untestable("the clips of this regime are not in the reference") from error
