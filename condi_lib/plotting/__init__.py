@@ -1,9 +1,9 @@
 """Figures. ``use_style()`` once, then functions that take ``ax`` and give it back.
 
-``style`` fixes how each method looks, ``curves``, ``cost_curves`` and ``bars`` draw numbers,
-``filmstrips`` draws videos, ``timeline`` what was predicted of one,
-``verdicts`` what became of claims, ``line_labels`` names curves,
-``saving`` writes files. Nothing here computes a result.
+``style`` fixes how each method looks, ``curves``, ``cost_curves``, ``bars`` and ``dots`` draw
+numbers, ``settings`` what a setting does,
+``filmstrips`` draws videos, ``timeline`` what was predicted of one, ``verdicts`` what became of
+claims, ``line_labels`` names curves, ``saving`` writes files. Nothing here computes a result.
 """
 
 from condi_lib.plotting.bars import (
@@ -24,6 +24,7 @@ from condi_lib.plotting.curves import (
     share_curves,
     training_curves,
 )
+from condi_lib.plotting.dots import dot_panels, dots_size
 from condi_lib.plotting.filmstrips import (
     action_sheet,
     clip_strip,
@@ -33,6 +34,12 @@ from condi_lib.plotting.filmstrips import (
 )
 from condi_lib.plotting.line_labels import label_lines
 from condi_lib.plotting.saving import read_record, save_figure
+from condi_lib.plotting.settings import (
+    curves_by_value,
+    results_over_setting,
+    setting_name,
+    setting_text,
+)
 from condi_lib.plotting.style import (
     METHODS,
     TRUTH_COLOURS,
@@ -55,6 +62,9 @@ __all__ = [
     "bar_panels",
     "bars_with_intervals",
     "clip_strip",
+    "curves_by_value",
+    "dot_panels",
+    "dots_size",
     "filmstrip",
     "forest",
     "forest_height",
@@ -67,8 +77,11 @@ __all__ = [
     "rate_curves",
     "read_record",
     "reliability",
+    "results_over_setting",
     "risk_coverage",
     "save_figure",
+    "setting_name",
+    "setting_text",
     "share_curves",
     "sheet_size",
     "stacked_shares",
