@@ -18,10 +18,10 @@ help:  ## this table of contents
 setup: $(READY)  ## install everything into .venv (the targets below do so by themselves)
 
 study: $(READY)  ## the embedded study from nothing: videos, training, notebooks, figures
-	$(RUN) -m condi_lib study embedded
+	$(RUN) -m condi_lib study embedded --students 3
 
 smoke: $(READY)  ## the same in miniature, recomputed every time: does everything run?
-	$(RUN) -m condi_lib study smoke --fresh
+	$(RUN) -m condi_lib study smoke --fresh --students 6
 
 full: $(READY)  ## the study with every seed, as behind the committed reference results
 	$(RUN) -m condi_lib study full

@@ -18,6 +18,7 @@ def study(
     job_cores: int = 0,
     gpus: int = 0,
     processes: int = 0,
+    students: int = 1,
 ) -> None:
     """Compute what is missing of a study: videos, networks, clip tables, chapters, figures.
 
@@ -29,26 +30,30 @@ def study(
         job_cores: Cores of each job, which decode and calculate. 0: two, a student one.
         gpus: GPUs of each training job. On a cluster it asks for them.
         processes: Processes of each training job, by torchrun. 0: one for each GPU.
+        students: Students that each job trains, one after another: starting a job takes seconds.
     """
     from condi_lib.study.orchestrate import run_study
     from condi_lib.study.plan import JobSize
 
     for sign in (signal.SIGTERM, signal.SIGHUP):  # end as on Ctrl-C, together with all jobs
         signal.signal(sign, signal.default_int_handler)
-    run_study(name, cores, fresh, profile, JobSize(job_cores, gpus, processes))
+    run_study(name, cores, fresh, profile, JobSize(job_cores, gpus, processes, students))
 
 
-def job(name: Positional[str], job_name: Positional[str], workers: int = 2) -> None:
+def job(
+    name: Positional[str], job_name: Positional[str], workers: int = 2, students: int = 1
+) -> None:
     """Run one job of a study (what the workflow calls).
 
     Args:
         name: A params file.
         job_name: A job, as `python -m condi_lib jobs NAME` lists them.
         workers: Processes that draw or decode videos.
+        students: Students that each job of the plan trains.
     """
     from condi_lib.study.orchestrate import run_job
 
-    run_job(name, job_name, workers)
+    run_job(name, job_name, workers, students)
 
 
 def jobs(name: Positional[str]) -> None:

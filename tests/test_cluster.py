@@ -173,7 +173,7 @@ def test_one_process_for_each_gpu_unless_told_otherwise(written):
 def test_the_size_of_a_job_is_no_part_of_its_run(written):
     small, large = written()[0], written(JobSize(8, 2, 4))[0]
     assert [job.stamp for job in small] == [job.stamp for job in large]
-    assert [job.spec for job in small] == [job.spec for job in large]
+    assert [job.specs for job in small] == [job.specs for job in large]
 
 
 # How it ends
@@ -349,6 +349,6 @@ def test_torchrun_starts_a_job_anew_and_ends_with_the_study(root):
     code, output = study.wait()
     assert (code, output.count("3/3")) == (130, 0)
     assert survivors(root) == []
-    done = json.loads((run_folder(teacher.spec) / "done.json").read_text())
+    done = json.loads((run_folder(*teacher.specs) / "done.json").read_text())
     assert done["processes"] == 2
     assert "closing signal" in teacher.log.read_text()  # which torchrun sent to the other one

@@ -106,18 +106,18 @@ def test_variants_become_jobs_once_and_chapters_wait_for_their_own(root):
         notebook = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
         (root / "notebooks" / f"{number}_{chapter}.ipynb").write_text(json.dumps(notebook))
     jobs = {job.name: job for job in plan(str(path))}
-    runs = [run_name(job.spec) for job in jobs.values() if job.spec]
+    runs = [run_name(spec) for job in jobs.values() for spec in job.specs]
     assert len(runs) == len(set(runs))
     base = {"dataset", "teacher-seed0", "condi_sr-seed0"}
     mine = {"sweeps.slow-slow-seed0", "sweeps.hard-dataset", "sweeps.hard-teacher-seed0"}
     mine |= {"sweeps.hard-teacher-seed1"}
     mine |= {f"sweeps.hard-{loss}-seed{s}" for loss in ("condi_sr", "plain") for s in (0, 1)}
     others = {"backbones.wider-teacher-seed0", "backbones.wider-condi_sr-seed0"}
-    assert {name for name, job in jobs.items() if job.spec} == base | mine | others
+    assert {name for name, job in jobs.items() if job.specs} == base | mine | others
     needs = {
         job.name[3:]: {j.name for j in jobs.values() if j.stamp in job.needs}
         for job in jobs.values()
-        if job.spec is None
+        if not job.specs
     }
     assert needs == {"sweeps": base | mine, "other": base, "verdicts": base | mine | others}
 

@@ -18,9 +18,9 @@ from test_ensure import results
 from tiny_study import ensure_and_die, process, run_command, tiny, write_params
 
 from condi_lib.study import ensure
-from condi_lib.study.orchestrate import StudyError, _end, _report
+from condi_lib.study.orchestrate import StudyError, _end, _report, run_job
 from condi_lib.study.params import read_study
-from condi_lib.study.plan import find_job, plan, study_folder, write_plan
+from condi_lib.study.plan import JobSize, find_job, plan, study_folder, write_plan
 from condi_lib.study.progress import clock, finished_weight, status
 
 SPLITS = {split: [split] for split in ("teacher_train", "train", "val", "test")}
@@ -70,6 +70,31 @@ def test_stamps_names_and_logs_are_never_shared(root):
         assert len({row[field] for row in rows}) == len(rows) == 4
 
 
+def test_students_of_one_teacher_may_share_a_job(root):
+    losses = {"condi_sr": {}, "st_ent": {}, "naive": {}}
+    write_params(root, tiny(losses=losses, seeds=[0, 7]))
+    jobs = plan("tiny", JobSize(students=2))
+    assert [job.name for job in jobs] == [
+        *("dataset", "teacher-seed0", "condi_sr+1-seed0", "naive-seed0"),
+        *("teacher-seed7", "condi_sr+1-seed7", "naive-seed7"),
+    ]
+    alone = {job.name: job for job in plan("tiny")}
+    pair = jobs[2]
+    expected = alone["condi_sr-seed0"].specs + alone["st_ent-seed0"].specs
+    assert pair.specs == expected and pair.weight == 2 * alone["naive-seed0"].weight
+    assert pair.needs == (jobs[1].stamp,) and pair.kind == "student"
+    *_, name, option, count = pair.command("tiny")
+    assert (name, option, count) == ("condi_sr+1-seed0", "--students", "2")
+    assert find_job("tiny", name, int(count)) == pair
+    assert jobs[0].command("tiny")[-1] == "dataset"
+
+    run_job("tiny", name, workers=1, students=2)
+    assert pair.n_done == 2 and pair.is_done and pair.stamp.exists()
+    assert alone["st_ent-seed0"].is_done  # and is found by whoever plans otherwise
+    with pytest.raises(ValueError, match="students must be at least 1, got 0"):
+        JobSize(students=0)
+
+
 def test_a_chapter_is_made_anew_when_its_notebook_or_its_study_changes(root, planned):
     stamps = {planned[-1].stamp}
     write_notebook(root / "notebooks" / "00_first.ipynb", "print('anew')")
@@ -99,7 +124,7 @@ def test_a_stamp_says_what_is_true(root, planned):
     job.stamp.touch()  # but there is no run
     job.mark()
     assert not job.stamp.exists()
-    ensure(job.spec)  # for whatever study
+    ensure(*job.specs)  # for whatever study
     job.mark()
     assert job.stamp.exists()
 

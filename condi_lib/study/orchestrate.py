@@ -29,7 +29,7 @@ class StudyError(RuntimeError):
     """A study could not be finished."""
 
 
-def run_job(source: str, name: str, workers: int = 2) -> None:
+def run_job(source: str, name: str, workers: int = 2, students: int = 1) -> None:
     """Run one job of a study and leave its stamp (what the workflow engine calls).
 
     All processes that torchrun launches call it, for a data set, a teacher or a student.
@@ -38,13 +38,15 @@ def run_job(source: str, name: str, workers: int = 2) -> None:
         source: Name or path of a params file.
         name: The job's name.
         workers: Processes that draw or decode videos; a single one is this one.
+        students: How many students each job of the plan trains.
 
     Raises:
         StudyError: If several processes are to execute a notebook.
     """
-    job, world = find_job(source, name), join_world()
-    if job.spec is not None:
-        ensure(job.spec, workers if workers > 1 else 0, progress=True)
+    job, world = find_job(source, name, students), join_world()
+    if job.specs:
+        for spec in job.specs:
+            ensure(spec, workers if workers > 1 else 0, progress=True)
     elif world.size > 1:
         raise StudyError(f"{name} is a notebook, which one process executes; leave out torchrun")
     else:
@@ -95,8 +97,8 @@ def run_study(
 
 def _forget(jobs: list[Job], folder: Path) -> None:
     for job in jobs:
-        if job.spec is not None:
-            forget(job.spec)
+        for spec in job.specs:
+            forget(spec)
     shutil.rmtree(folder, ignore_errors=True)
 
 

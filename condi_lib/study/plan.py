@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -26,16 +27,21 @@ class JobSize:
         cores: Cores of a job, for arithmetic and for decoding; 0: two, a student one.
         gpus: GPUs that a training job asks a cluster for, or takes of this machine.
         processes: Processes of a training job, started by torchrun; 0: one for each GPU.
+        students: Students that a job trains at most, one after another: each job takes seconds to
+            start, which tells where a student takes no longer.
 
     Raises:
-        ValueError: If a number is negative, or there are fewer processes than GPUs.
+        ValueError: If a number is negative, or there are fewer processes than GPUs, or no students.
     """
 
     cores: int = 0
     gpus: int = 0
     processes: int = 0
+    students: int = 1
 
     def __post_init__(self) -> None:
+        if self.students < 1:
+            raise ValueError(f"students must be at least 1, got {self.students}")
         if min(self.cores, self.gpus, self.processes) < 0:
             raise ValueError(f"cores, gpus and processes must not be negative, got {self}")
         if 0 < self.processes < self.gpus:
@@ -62,8 +68,9 @@ class Job:
         gpus: How many GPUs it uses.
         processes: Processes that share its work; more than one are started by torchrun.
         weight: About how long it takes beside the others (seconds on two cores, embedded study).
-        spec: The run to compute, or
-        notebook: the chapter to execute, and
+        specs: The run to compute, or those of several students of one teacher.
+        students: As in :class:`JobSize`: by it the command finds the job again.
+        notebook: The chapter to execute, where there are no runs, and
         output: the executed notebook.
     """
 
@@ -75,20 +82,26 @@ class Job:
     gpus: int = 0
     processes: int = 1
     weight: float = 1.0
-    spec: Spec | None = field(default=None, repr=False)
+    specs: tuple[Spec, ...] = field(default=(), repr=False)
+    students: int = 1
     notebook: Path | None = None
     output: Path | None = None
 
     @property
     def kind(self) -> str:
         """``dataset``, ``teacher``, ``student`` or ``chapter``; names its rule of the workflow."""
-        return "chapter" if self.spec is None else KINDS[type(self.spec)]
+        return KINDS[type(self.specs[0])] if self.specs else "chapter"
+
+    @property
+    def n_done(self) -> int:
+        """How many of its runs are complete: they tell by themselves, whoever computed them."""
+        return sum(map(is_done, self.specs))
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing is left to do; a run tells by itself, also one of another study."""
-        if self.spec is not None:
-            return is_done(self.spec)
+        """Whether nothing is left to do."""
+        if self.specs:
+            return self.n_done == len(self.specs)
         return self.stamp.exists() and self.output.exists()
 
     def mark(self) -> None:
@@ -103,7 +116,8 @@ class Job:
         """The command that runs this job, in whatever folder."""
         study = params_path(source) if source.endswith(".yaml") else source
         task = ["-m", "condi_lib", "job", str(study), self.name]
-        return [*_launcher(self.processes), *task]
+        together = ["--students", str(self.students)] if self.students > 1 else []
+        return [*_launcher(self.processes), *task, *together]
 
 
 def _launcher(n_processes: int) -> list[str]:
@@ -141,7 +155,7 @@ def plan(source: str, size: JobSize | None = None) -> list[Job]:
     for group, variants in study.variants.items():
         jobs = [_run_jobs(v, f"{group}.{n}-", study.name, size, runs) for n, v in variants.items()]
         of_group[group] = [job for each in jobs for job in each]
-    everything = list(runs.values())
+    everything = list({job.name: job for job in runs.values()}.values())
     chapters = [
         _chapter_job(notebook, study, _needed_by(notebook, of_group, everything))
         for notebook in chapter_notebooks(study.chapters)
@@ -164,28 +178,39 @@ def _run_jobs(
     """The jobs of one study's or variant's runs; new ones are added to ``runs``."""
     mine: list[Job] = []
 
-    def add(job_name: str, spec: Spec, needs: tuple[Path, ...]) -> Job:
-        job = runs.get(run_name(spec)) or _run_job(prefix + job_name, spec, needs, name, size)
-        runs[run_name(spec)] = job
-        mine.append(job)
-        return job
+    def add(names: Sequence[str], tail: str, specs: Sequence[Spec], *needs: Path) -> Job:
+        new = [i for i, spec in enumerate(specs) if run_name(spec) not in runs]
+        if new:
+            label = names[new[0]] + (f"+{len(new) - 1}" if len(new) > 1 else "")
+            own = tuple({run_name(specs[i]): specs[i] for i in new}.values())
+            job = _run_job(f"{prefix}{label}{tail}", own, needs, name, size)
+            runs.update({run_name(spec): job for spec in own})
+        mine.extend(runs[run_name(spec)] for spec in specs)
+        return mine[-1]
 
     for fold in study.fold_names:
         tail = f"-{fold.replace(' ', '_')}" if fold else ""
-        dataset = add(f"dataset{tail}", study.dataset_of(fold), ())
+        dataset = add(["dataset"], tail, [study.dataset_of(fold)])
         for seed in study.seeds:
             suffix = f"{tail}-seed{seed}"
-            teacher = add(f"teacher{suffix}", study.teacher_of(seed, fold), (dataset.stamp,))
-            for loss in study.losses:
-                add(f"{loss}{suffix}", study.student_of(loss, seed, fold), (teacher.stamp,))
+            teacher = add(["teacher"], suffix, [study.teacher_of(seed, fold)], dataset.stamp)
+            losses = list(study.losses)
+            for names in (
+                losses[i : i + size.students] for i in range(0, len(losses), size.students)
+            ):
+                students = [study.student_of(loss, seed, fold) for loss in names]
+                add(names, suffix, students, teacher.stamp)
     return mine
 
 
 _WEIGHTS = {"dataset": 60.0, "teacher": 120.0, "student": 75.0}
 
 
-def _run_job(name: str, spec: Spec, needs: tuple[Path, ...], study: str, size: JobSize) -> Job:
-    kind = KINDS[type(spec)]
+def _run_job(
+    name: str, specs: tuple[Spec, ...], needs: tuple[Path, ...], study: str, size: JobSize
+) -> Job:
+    kind = KINDS[type(specs[0])]
+    runs = run_name(specs[0]) if len(specs) == 1 else digest([run_name(spec) for spec in specs])
     processes = 1 if kind == "dataset" else size.n_processes
     # The data set is drawn by two processes; the teacher waits for nobody, students run in pairs.
     threads = size.cores or (1 if kind == "student" else 2)
@@ -193,14 +218,15 @@ def _run_job(name: str, spec: Spec, needs: tuple[Path, ...], study: str, size: J
         name=name,
         # A stamp of the study's own: the workflow engine deletes outputs before a job and after a
         # failed one, which must touch neither the run nor another study that shares it.
-        stamp=study_folder(study) / "stamps" / f"{name}-{run_name(spec)}",
+        stamp=study_folder(study) / "stamps" / f"{name}-{runs}",
         log=study_folder(study) / "logs" / f"{name}.log",
         needs=needs,
         threads=max(threads, processes),
         gpus=0 if kind == "dataset" else size.gpus,
         processes=processes,
-        weight=_WEIGHTS[kind],
-        spec=spec,
+        weight=_WEIGHTS[kind] * len(specs),
+        specs=specs,
+        students=size.students if kind == "student" else 1,
     )
 
 
@@ -209,7 +235,7 @@ def _chapter_job(notebook: Path, study: StudySpec, runs: list[Job]) -> Job:
         "notebook": notebook_hash(notebook),
         "code": code_hash(),
         "study": asdict(study),
-        "runs": sorted(run_name(job.spec) for job in runs if job.spec is not None),
+        "runs": sorted(run_name(spec) for job in runs for spec in job.specs),
     }
     folder = study_folder(study.name)
     return Job(
@@ -242,13 +268,13 @@ def write_plan(jobs: list[Job], source: str, path: Path) -> None:
     path.write_text(json.dumps(rows, indent=1), encoding="utf-8")
 
 
-def find_job(source: str, name: str) -> Job:
-    """The job called ``name``.
+def find_job(source: str, name: str, students: int = 1) -> Job:
+    """The job called ``name``, of a plan with so many students for a job.
 
     Raises:
         ValueError: If the study has no such job; lists those it has.
     """
-    jobs = {job.name: job for job in plan(source)}
+    jobs = {job.name: job for job in plan(source, JobSize(students=students))}
     if name not in jobs:
         raise ValueError(f"study {source!r} has no job {name!r}; it has {sorted(jobs)}")
     return jobs[name]

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from condi_lib.study.plan import Job
-from condi_lib.study.specs import DatasetSpec
 
 LOOK_EVERY_SEC = 0.5
 LINE_EVERY_SEC = 30.0  # in a log, where lines cannot change
@@ -51,7 +50,7 @@ def status(jobs: list[Job], done: set[str], elapsed_sec: float, weight_before: f
         weight_before: :func:`finished_weight` at that moment.
     """
     running = [job for job in jobs if job.name not in done and job.log.exists()]
-    names = ", ".join(f"{job.name} {100 * _share(job.log):.0f} %" for job in running)
+    names = ", ".join(f"{job.name} {100 * _share(job):.0f} %" for job in running)
     finished = finished_weight(jobs, done)
     left, gained = sum(job.weight for job in jobs) - finished, finished - weight_before
     remaining = f", about {clock(left * elapsed_sec / gained)} left" if gained > 5 else ""
@@ -65,14 +64,19 @@ def finished_weight(jobs: list[Job], done: set[str]) -> float:
     A data set counts when it is complete: it shows several bars, one after another.
     """
     return sum(
-        job.weight if job.name in done else job.weight * _share(job.log)
+        job.weight if job.name in done else job.weight * _share(job)
         for job in jobs
-        if job.name in done or not isinstance(job.spec, DatasetSpec)
+        if job.name in done or job.kind != "dataset"
     )
 
 
-def _share(log: Path) -> float:
-    """How much of a running job is done, read off the last progress bar in its log."""
+def _share(job: Job) -> float:
+    """How much of a running job is done: complete runs, and what the last bar in its log says."""
+    n_runs = max(1, len(job.specs))
+    return min((job.n_done + _share_of_run(job.log)) / n_runs, 1.0)
+
+
+def _share_of_run(log: Path) -> float:
     try:
         with log.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - 400))
