@@ -13,7 +13,7 @@ from condi_lib.evaluation.detection import _metrics
 from condi_lib.metrics import auroc, fpr_at_95_tpr
 from condi_lib.study import ensure, findings_of, networks, open_study, read_study
 from condi_lib.study.findings import read_findings, write_findings
-from condi_lib.study.novelty import LEVELS, at_level, novelty_rows, novelty_scores
+from condi_lib.study.novelty import LEVELS, at_level, intervals_at, novelty_rows, novelty_scores
 from condi_lib.videos.screenplay import LOOK_ALIKES
 
 # --- metrics ----------------------------------------------------------------------------------
@@ -186,6 +186,10 @@ def test_a_study_says_what_its_scores_detect_and_keeps_it(root, tmp_path):
     baseline = rows.loc[("clip", "teacher_energy", "auroc")]
     ours = rows.loc[("clip", "condi_sr", "auroc")]
     assert baseline["gain"] == pytest.approx(ours["value"] - baseline["value"], abs=1e-5)
+    means = intervals_at(findings_of(study).novelty, "video_mean")
+    assert means["condi_sr"].value == row["value"] and means["condi_sr"].low == row["low"]
+    gains = intervals_at(findings_of(study).novelty, "clip", gains=True)
+    assert gains["teacher_energy"].value == baseline["gain"]
     write_findings(findings_of(study), tmp_path)
     pd.testing.assert_frame_equal(read_findings(tmp_path).novelty, findings_of(study).novelty)
 

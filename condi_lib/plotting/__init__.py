@@ -1,9 +1,9 @@
 """Figures. ``use_style()`` once, then functions that take ``ax`` and give it back.
 
 ``style`` fixes how each method looks, ``curves``, ``cost_curves``, ``bars`` and ``dots`` draw
-numbers, ``settings`` what a setting does,
-``filmstrips`` draws videos, ``timeline`` what was predicted of one, ``verdicts`` what became of
-claims, ``line_labels`` names curves, ``saving`` writes files. Nothing here computes a result.
+numbers, ``settings`` what a setting does, ``filmstrips`` draws videos, ``patches`` their sound,
+``timeline`` what was predicted of one, ``verdicts`` what became of claims, ``line_labels`` names
+curves, ``saving`` writes files. Nothing here computes a result.
 """
 
 from condi_lib.plotting.bars import (
@@ -33,6 +33,7 @@ from condi_lib.plotting.filmstrips import (
     strip_size,
 )
 from condi_lib.plotting.line_labels import label_lines
+from condi_lib.plotting.patches import sound_sheet
 from condi_lib.plotting.saving import read_record, save_figure
 from condi_lib.plotting.settings import (
     curves_by_value,
@@ -84,6 +85,7 @@ __all__ = [
     "setting_text",
     "share_curves",
     "sheet_size",
+    "sound_sheet",
     "stacked_shares",
     "strip_size",
     "style_of",

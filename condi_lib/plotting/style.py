@@ -16,6 +16,7 @@ import matplotlib.colors
 import matplotlib.style
 
 STUDENT, FREE, REFERENCE = "-", (0, (4, 2)), (0, (1, 1.5))
+OTHER_INPUT = (0, (6, 1))  # of students that are shown something else than all frames of a clip
 Line = str | tuple[int, tuple[float, ...]]
 
 INK = "#262626"  # text
@@ -58,9 +59,16 @@ METHODS = {
     "scsampler_ranking": MethodStyle("SCSampler, ranking", "#999933", "p"),
     "random": MethodStyle("random", "#8C8C8C", "X", FREE),
     "equidistant": MethodStyle("equidistant", "#56B4E9", "d", FREE),
-    "first": MethodStyle("first clips", "#B89BC4", "<", FREE),
-    "middle": MethodStyle("middle clips", "#B5872E", "H", FREE),
-    "last": MethodStyle("last clips", "#5E8C8C", ">", FREE),
+    "motion": MethodStyle("ConDi-SR, motion", "#00796B", "X", OTHER_INPUT),
+    "sound": MethodStyle("ConDi-SR, sound", "#6A3D9A", "*", OTHER_INPUT),
+    "one_frame": MethodStyle("ConDi-SR, 1 frame", "#B15928", "d", OTHER_INPUT),
+    "four_frames": MethodStyle("ConDi-SR, 4 frames", "#1F78B4", "s", OTHER_INPUT),
+    "condi_sr/student_negative_entropy": MethodStyle(
+        "ConDi-SR student's entropy", "#C98A5E", "o", OTHER_INPUT
+    ),
+    "first": MethodStyle("first K", "#B89BC4", "<", FREE),
+    "middle": MethodStyle("middle K", "#B5872E", "H", FREE),
+    "last": MethodStyle("last K", "#5E8C8C", ">", FREE),
     "dense": MethodStyle("dense (all clips)", "#595959", "", (0, (7, 2, 1.5, 2))),
     "oracle": MethodStyle("oracle", "#111111", "*", REFERENCE),
     "teacher_max_softmax": MethodStyle(
@@ -69,6 +77,8 @@ METHODS = {
     "teacher_negative_entropy": MethodStyle(
         "teacher's entropy (full pass)", "#332288", "h", REFERENCE
     ),
+    "teacher_max_logit": MethodStyle("teacher's max logit (full pass)", "#A6611A", "X", REFERENCE),
+    "teacher_energy": MethodStyle("teacher's energy (full pass)", "#018571", "D", REFERENCE),
 }
 
 # What a clip of the embedded benchmark shows.

@@ -145,9 +145,9 @@ def _needed(view: DenseView, field: str) -> Tensor:
 _ALL = (
     Sampler("random", "random", "nothing", _random, is_random=True),
     Sampler("equidistant", "equidistant", "nothing", _equidistant),
-    Sampler("first", "first clips", "nothing", SideBySide(0)),
-    Sampler("middle", "middle clips", "nothing", SideBySide(1)),
-    Sampler("last", "last clips", "nothing", SideBySide(2)),
+    Sampler("first", "first K", "nothing", SideBySide(0)),
+    Sampler("middle", "middle K", "nothing", SideBySide(1)),
+    Sampler("last", "last K", "nothing", SideBySide(2)),
     Sampler("dense", "dense", "nothing", _dense),
     Sampler("oracle", "oracle", "label", RankedBy(_oracle)),
     Sampler("teacher_max_softmax", "teacher softmax", "teacher", RankedBy(_teacher_max_softmax)),

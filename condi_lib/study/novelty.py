@@ -13,6 +13,7 @@ from torch import Tensor
 
 from condi_lib.confidence import energy, max_logit, max_softmax, negative_entropy
 from condi_lib.evaluation import Detection, detect
+from condi_lib.statistics import Interval
 from condi_lib.study.results import sampler_of, students_of
 from condi_lib.study.study import Study
 
@@ -92,6 +93,22 @@ def novelty_rows(study: Study, split: str = "test") -> pd.DataFrame:
     """
     tables = [novelty_scores(study, seed, split) for seed in study.seeds]
     return pd.DataFrame([row for level in LEVELS for row in _rows(tables, level, study)])
+
+
+def intervals_at(
+    rows: pd.DataFrame, level: str, metric: str = "auroc", gains: bool = False
+) -> dict[str, Interval]:
+    """A metric of every score at one level, from the rows of :func:`novelty_rows`.
+
+    Args:
+        rows: They.
+        level: One of ``LEVELS``.
+        metric: ``"auroc"`` or ``"fpr_at_95_tpr"``.
+        gains: Take by how much z̃ is above each score instead.
+    """
+    chosen = rows[(rows["level"] == level) & (rows["metric"] == metric)].set_index("score")
+    names = ["gain", "gain_low", "gain_high"] if gains else ["value", "low", "high"]
+    return {score: Interval(*chosen.loc[score, names]) for score in chosen.index}
 
 
 def _rows(tables: list[pd.DataFrame], level: str, study: Study) -> Iterator[dict[str, str | float]]:

@@ -17,17 +17,24 @@ from condi_lib.videos.sound import Samples
 MOST_WINDOWS = 4096  # that are transformed at once
 
 
+def mel_corners(rate_hz: int, mels: int) -> NDArray[np.float64]:
+    """Frequencies, evenly spaced in mel from 0 Hz to half the rate, ``[mels + 2]``.
+
+    Band i begins at corner i, peaks at corner i + 1 and ends at corner i + 2.
+    """
+    highest = 2595 * np.log10(1 + rate_hz / 2 / 700)
+    return 700 * (10 ** (np.linspace(0, highest, mels + 2) / 2595) - 1)
+
+
 def mel_filters(rate_hz: int, window: int, mels: int) -> NDArray[np.float64]:
     """Weights ``[mels, window // 2 + 1]`` of a spectrum's frequencies in each band.
 
-    Triangles of height 1 whose corners are evenly spaced in mel from 0 Hz to half the rate; each
-    begins at the peak of the one before it and ends at that of the one after it.
+    Triangles of height 1 between :func:`mel_corners`.
 
     Raises:
         ValueError: If a band is so narrow that no frequency of the spectrum lies in it.
     """
-    highest = 2595 * np.log10(1 + rate_hz / 2 / 700)
-    corners = 700 * (10 ** (np.linspace(0, highest, mels + 2) / 2595) - 1)
+    corners = mel_corners(rate_hz, mels)
     frequency = np.fft.rfftfreq(window, 1 / rate_hz)
     low, peak, high = (corners[i : i + mels, None] for i in range(3))
     rising, falling = (frequency - low) / (peak - low), (high - frequency) / (high - peak)
@@ -73,6 +80,11 @@ class LogMel:
     def shape(self) -> tuple[int, int]:
         """Height and width of a patch."""
         return self.mels, self.steps
+
+    @property
+    def peaks_hz(self) -> NDArray[np.float64]:
+        """The frequency in the middle of each band, ``[mels]``."""
+        return mel_corners(self.rate_hz, self.mels)[1:-1]
 
     def patch_times(
         self, grid: ClipGrid, frame_sec: NDArray[np.float64], clip_index: int
