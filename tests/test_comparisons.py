@@ -15,6 +15,7 @@ from condi_lib.study.comparisons import (
     regime_table,
     regime_titles,
     regimes_of,
+    seed_difference,
     seed_range,
     student_table,
 )
@@ -121,6 +122,8 @@ def test_a_students_own_validation_split_chooses_its_k(tmp_path, found):
 def test_the_range_of_seeds_is_that_of_the_lowest_and_the_highest(found):
     at = seed_range(found, "clip_accuracy", "naive")
     assert (at.value, at.low, at.high) == pytest.approx((0.55, 0.5, 0.6))
+    paired = seed_difference(found, "clip_accuracy", "naive", "condi_sr")
+    assert (paired.value, paired.low, paired.high) == pytest.approx((0.2, 0.2, 0.2))
 
 
 def test_epochs_are_averaged_over_seeds_and_may_be_shares_of_the_first(found):

@@ -9,6 +9,7 @@ from condi_lib.plotting.style import INK, QUIET, MethodStyle, styles_of
 from condi_lib.statistics import Interval
 
 ROW_INCHES = 0.3
+_NOTHING_BEHIND = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
 
 
 def dots_size(n_rows: int, n_panels: int) -> tuple[float, float]:
@@ -73,7 +74,7 @@ def _dots(
         text = format(at.value, ".1%" if percent else ".3f").removesuffix("%")
         ax.annotate(text, (1, y), xycoords=("axes fraction", "data"), xytext=(-2, 0),
                     textcoords="offset points", ha="right", va="center", fontsize=8.5,
-                    color=INK)  # fmt: skip
+                    color=INK, bbox=_NOTHING_BEHIND)  # fmt: skip
 
 
 def _quiet(ax: Axes, origin: float) -> None:

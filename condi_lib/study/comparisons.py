@@ -122,6 +122,14 @@ def seed_range(found: Findings, metric: str, method: str, split: str = "test") -
     return Interval(float(by_seed.mean()), float(by_seed.min()), float(by_seed.max()))
 
 
+def seed_difference(
+    found: Findings, metric: str, method: str, minus: str, split: str = "test"
+) -> Interval:
+    """A metric of one method minus that of another, seed by seed, as :func:`seed_range`."""
+    by_seed = found.by_seed(metric, method, split) - found.by_seed(metric, minus, split)
+    return Interval(float(by_seed.mean()), float(by_seed.min()), float(by_seed.max()))
+
+
 def epochs_of(found: Findings, network: str, column: str, relative: bool = False) -> pd.DataFrame:
     """A column of a network's training history over its epochs, the mean over seeds.
 
