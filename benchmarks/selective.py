@@ -215,11 +215,11 @@ def figure(by_video: Sequence[Sequence[Row]]) -> plt.Figure:
     fig, axes = plt.subplots(1, len(by_video), figsize=(6.4 * len(by_video), 4.6), squeeze=False)
     for ax, rows in zip(axes[0], by_video, strict=True):
         table = pd.DataFrame([asdict(row) for row in rows])
-        table[["sec", "low", "high"]] = table[["ms", "low", "high"]] / 1000
+        table[["time", "low", "high"]] = table[["ms", "low", "high"]] / 1000
         dense = table[table["way"] == "dense"].iloc[0]
-        table["limit"] = dense["sec"] * table["gmacs"] / dense["gmacs"]
+        table["limit"] = dense["time"] * table["gmacs"] / dense["gmacs"]
         fixed = table[table["family"] == ""]
-        lines = dict(zip(fixed["way"], fixed["sec"], strict=True))
+        lines = dict(zip(fixed["way"], fixed["time"], strict=True))
         plotting.time_over_k(ax, table[table["family"] != ""], LOOKS, lines)
         ax.set_title(f"{rows[0].clips} clips, {rows[0].clips * N_FRAMES / FPS:.0f} s of video")
     return fig

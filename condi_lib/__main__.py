@@ -71,6 +71,8 @@ def jobs(name: Positional[str]) -> None:
 def reference(name: Positional[str] = "full") -> None:
     """Export a computed study's clip tables to data/reference, for the committed notebooks.
 
+    Its times are measured as well (`times`), for which the machine should have nothing else to do.
+
     Args:
         name: A params file.
     """
@@ -78,6 +80,39 @@ def reference(name: Positional[str] = "full") -> None:
     from condi_lib.study import export_reference
 
     export_reference(name, paths.reference_dir())
+    times(name)
+
+
+def times(name: Positional[str] = "full", method: str = "condi_sr") -> None:
+    """Measure what each way of classifying takes per video; writes data/reference/times.csv.
+
+    Two to three minutes on a machine that has nothing else to do.
+
+    Args:
+        name: A params file; its runs must be there, or are computed.
+        method: The student of workload division and adaptive stopping.
+    """
+    from condi_lib import paths
+    from condi_lib.study import open_study
+    from condi_lib.study.times import describe_times, export_times
+
+    measured = export_times(open_study(name), paths.reference_dir(), method)
+    print(describe_times(measured))
+
+
+def real_videos(name: Positional[str] = "ut_interaction", method: str = "condi_sr") -> None:
+    """Collect a study's main results in data/reference/real_videos.csv: numbers, no videos.
+
+    Args:
+        name: A params file of real videos; what is missing is computed.
+        method: The student to look into.
+    """
+    from condi_lib import paths
+    from condi_lib.study import open_study
+    from condi_lib.study.real_videos import describe, export_real_videos
+
+    table = export_real_videos(open_study(name), paths.reference_dir(), method)
+    print("\n".join(describe(table)))
 
 
 def verdicts(name: Positional[str] = "reference", readme: bool = False) -> None:
@@ -239,6 +274,8 @@ def main() -> None:
                 "job": job,
                 "jobs": jobs,
                 "reference": reference,
+                "times": times,
+                "real-videos": real_videos,
                 "verdicts": verdicts,
             },
             prog="python -m condi_lib",

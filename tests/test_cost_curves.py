@@ -88,7 +88,7 @@ def test_time_over_k_draws_each_family_its_limit_and_the_lines():
         {
             "family": ["top", "top", "divided"],
             "teacher_clips": [5, 1, 3],
-            "sec": [2.0, 1.0, 1.5],
+            "time": [2.0, 1.0, 1.5],
             "low": [1.9, 0.9, 1.5],
             "high": [2.2, 1.1, 1.6],
             "limit": [1.8, 0.5, 1.1],
@@ -105,3 +105,41 @@ def test_time_over_k_draws_each_family_its_limit_and_the_lines():
     assert [text.get_text() for text in ax.texts] == ["dense: 4.00 s"]
     assert ax.get_ylim()[0] == 0 and ax.get_ylim()[1] > 4
     assert ax.get_ylabel() == "seconds per video"
+    later = plt.subplots()[1]
+    plotting.time_over_k(later, rows, looks, {"dense": 4.0}, "ms")
+    assert (later.get_ylabel(), later.texts[0].get_text()) == (
+        "milliseconds per video",
+        "dense: 4 ms",
+    )
+
+
+def test_savings_are_drawn_by_every_way_of_counting_and_beside_the_papers():
+    nan = float("nan")
+    rows = pd.DataFrame(
+        [("ms", 2, 0.1, 0.0, 0.2), ("ms", 1, 0.3, 0.2, 0.4), ("macs", 1, 0.8, nan, nan)],
+        columns=["cost", "k_clips", "saved", "low", "high"],
+    )
+    published = pd.DataFrame({"name": ["paper", "paper"], "k_clips": [1, 3], "saved": [0.6, 0.4]})
+    ax = plt.subplots()[1]
+    assert plotting.savings_over_k(ax, rows, published) is ax
+    lines = {line.get_label(): line for line in ax.get_lines()}
+    assert lines["time by the clock"].get_xydata().tolist() == [[1, 0.3], [2, 0.1]]
+    assert lines["multiply-accumulates"].get_xydata().tolist() == [[1, 0.8]]
+    assert "processor time" not in lines
+    assert lines["paper"].get_markerfacecolor() == "white"
+    assert (ax.get_ylabel(), ax.yaxis.get_major_formatter()(0.25)) == (
+        "saved against dense (%)",
+        "25",
+    )
+
+
+def test_curves_over_the_length_of_a_video():
+    rows = pd.DataFrame({"name": ["a", "b", "a"], "n_clips": [12, 3, 3], "value": [9.0, 5.0, 4.0]})
+    looks = {"b": METHODS["condi_sr"], "a": plotting.marked_dense()["dense"]}
+    ax = plt.subplots()[1]
+    assert plotting.curves_over_clips(ax, rows, "ms per video", looks) is ax
+    first, second = ax.get_lines()[:2]
+    assert (first.get_label(), second.get_label()) == ("ConDi-SR", "dense (all clips)")
+    assert second.get_xydata().tolist() == [[3, 4], [12, 9]]
+    assert second.get_marker() == "8"  # over its cost dense is a point, not a level line
+    assert ax.get_xticks().tolist() == [3, 12] and ax.get_ylim()[0] == 0

@@ -14,7 +14,7 @@ import torch
 from dense_views import best_by_loop, random_view, softmax
 
 from condi_lib.clip_table import DenseView
-from condi_lib.evaluation import choose_adaptive, decide
+from condi_lib.evaluation import choose_adaptive, choose_adaptive_within, decide, policies
 from condi_lib.sampling import DENSE, OVERLAPS, SAMPLERS, Adaptive, Divided, Selected
 
 
@@ -314,3 +314,23 @@ def test_every_affordable_sampler_makes_a_policy():
         if sampler.costs in ("nothing", "student") and name != "dense":
             found = decide(view, Selected(name, 2))
             np.testing.assert_array_equal(found.n_teacher, view.n_clips.clamp(max=2).numpy())
+
+
+def test_many_budgets_choose_as_each_by_itself():
+    view = random_view((5, 7, 3, 6) * 10, seed=2)
+    budgets = (0.0, 0.5, 2.0)
+    alone = [choose_adaptive(view, budget) for budget in budgets]
+    assert choose_adaptive_within(view, budgets) == alone
+    assert len(set(alone)) > 1  # or the test would not tell budgets apart
+    with pytest.raises(ValueError, match="at least 0 clips, got -1"):
+        choose_adaptive_within(view, (1, -1))
+
+
+def test_how_many_videos_are_decided_at_once_does_not_matter(monkeypatch):
+    """Tables of many short videos pass in large steps, long videos in small ones."""
+    view = random_view((4, 2, 5) * 50, seed=1)
+    together = decide(view, Adaptive(0.4, 3, 2))
+    monkeypatch.setattr(policies, "NUMBERS_AT_ONCE", 0)
+    apart = decide(view, Adaptive(0.4, 3, 2))
+    np.testing.assert_array_equal(apart.n_teacher, together.n_teacher)
+    np.testing.assert_allclose(apart.probs, together.probs, atol=1e-12)

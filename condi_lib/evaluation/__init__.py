@@ -1,9 +1,9 @@
 """What a way of choosing clips is worth, from clip tables alone: no network runs here.
 
 ``over_k`` judges samplers at every number of clips, ``policies`` whole policies: how a video is
-shared between teacher and student, and when it is settled. ``front`` says which settings are
-worth their cost, ``across`` what several settings say together, ``detection`` how well a score
-tells the known from the unknown.
+shared between teacher and student, and when it is settled. ``division`` judges all workload
+divisions at once. ``front`` says which settings are worth their cost, ``across`` what several
+settings say together, ``detection`` how well a score tells the known from the unknown.
 """
 
 from condi_lib.evaluation.across import Ranks, rank_methods, slope_weights, weighted_sum

@@ -16,6 +16,7 @@ from condi_lib.evaluation.over_k import VIDEOS_AT_ONCE, random_generator
 from condi_lib.sampling import Adaptive, Policy, queue_length
 
 POWERS = (1.0, 2.0, 4.0, 8.0)
+NUMBERS_AT_ONCE = 4_000_000
 SAME = 1e-9  # accuracies are means of 0 and 1, which may round differently
 
 
@@ -52,7 +53,7 @@ def decide(source: ClipTable | DenseView, policy: Policy, seed: int = 0) -> Deci
         ValueError: If a column is missing that the policy needs, or a video has no clips.
     """
     parts = []
-    for first, view in _chunks(source, 1 if policy.is_random else VIDEOS_AT_ONCE):
+    for first, view in _chunks(source, 1 if policy.is_random else _videos_at_once(source)):
         queue = policy.queue(view, random_generator(seed, 0, first))
         n_seen = _look(policy, view, queue)
         probs = policy.probabilities(view, queue, n_seen).double()
@@ -153,6 +154,19 @@ def _most_accurate(found: list[tuple[float, float, Adaptive]], budget: float) ->
     return max(affordable, key=lambda each: (round(each[0], 9), -each[1]))[2]
 
 
+def _videos_at_once(source: ClipTable | DenseView) -> int:
+    """As many videos as have a few million logits: short ones are decided in few large steps."""
+    view = source.dense(0, 1) if isinstance(source, ClipTable) else source
+    if view.teacher_logits is None:
+        return VIDEOS_AT_ONCE
+    if isinstance(source, ClipTable):
+        n_clips = int(source.clips["clip_index"].max()) + 1
+    else:
+        n_clips = view.mask.shape[1]
+    numbers = n_clips * view.teacher_logits.shape[2]
+    return max(VIDEOS_AT_ONCE, min(1024, NUMBERS_AT_ONCE // numbers))
+
+
 def _chunks(source: ClipTable | DenseView, size: int) -> Iterator[tuple[int, DenseView]]:
     part = source.dense if isinstance(source, ClipTable) else source.videos
     for first in range(0, source.n_videos, size):
@@ -164,9 +178,10 @@ def _course(
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Certainty, and whether the answer is right, after 0, 1, … clips: two of ``[V, M + 1]``."""
     certainty, correct = [], []
-    longest = max(int(view.n_clips.max()) for _, view in _chunks(source, VIDEOS_AT_ONCE))
+    step = _videos_at_once(source)
+    longest = max(int(view.n_clips.max()) for _, view in _chunks(source, step))
     looks = range(min(policy.max_clips, longest) + 1)
-    for _, view in _chunks(source, VIDEOS_AT_ONCE):
+    for _, view in _chunks(source, step):
         queue = policy.queue(view, torch.Generator())
         states = [torch.minimum(queue_length(queue), torch.tensor(n)) for n in looks]
         certainty.append(torch.stack([policy.certainty(view, queue, n) for n in states], 1))

@@ -1,9 +1,9 @@
 """Figures. ``use_style()`` once, then functions that take ``ax`` and give it back.
 
 ``style`` fixes how each method looks, ``curves``, ``cost_curves``, ``bars`` and ``dots`` draw
-numbers, ``settings`` what a setting does, ``filmstrips`` draws videos, ``patches`` their sound,
-``timeline`` what was predicted of one, ``verdicts`` what became of claims, ``line_labels`` names
-curves, ``saving`` writes files. Nothing here computes a result.
+numbers, ``maps`` tables, ``settings`` what a setting does, ``filmstrips`` draws videos,
+``patches`` their sound, ``timeline`` what was predicted of one, ``verdicts`` what became of claims,
+``line_labels`` names curves, ``saving`` writes files. Nothing here computes a result.
 """
 
 from condi_lib.plotting.bars import (
@@ -12,7 +12,13 @@ from condi_lib.plotting.bars import (
     histogram_by_truth,
     stacked_shares,
 )
-from condi_lib.plotting.cost_curves import accuracy_over_cost, time_over_k
+from condi_lib.plotting.cost_curves import (
+    accuracy_over_cost,
+    curves_over_clips,
+    marked_dense,
+    savings_over_k,
+    time_over_k,
+)
 from condi_lib.plotting.curves import (
     accuracy_over_k,
     loss_curves,
@@ -33,6 +39,7 @@ from condi_lib.plotting.filmstrips import (
     strip_size,
 )
 from condi_lib.plotting.line_labels import label_lines
+from condi_lib.plotting.maps import heat_map
 from condi_lib.plotting.patches import sound_sheet
 from condi_lib.plotting.saving import read_record, save_figure
 from condi_lib.plotting.settings import (
@@ -64,14 +71,17 @@ __all__ = [
     "bars_with_intervals",
     "clip_strip",
     "curves_by_value",
+    "curves_over_clips",
     "dot_panels",
     "dots_size",
     "filmstrip",
     "forest",
     "forest_height",
+    "heat_map",
     "histogram_by_truth",
     "label_lines",
     "loss_curves",
+    "marked_dense",
     "percent_axis",
     "prediction_timeline",
     "published_curve",
@@ -81,6 +91,7 @@ __all__ = [
     "results_over_setting",
     "risk_coverage",
     "save_figure",
+    "savings_over_k",
     "setting_name",
     "setting_text",
     "share_curves",

@@ -4,12 +4,14 @@ Each function takes ``ax`` and returns the same ``ax``; it draws the numbers it 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 from matplotlib.axes import Axes
 
 from condi_lib.plotting.curves import ON_TOP, percent_axis
-from condi_lib.plotting.style import QUIET, MethodStyle, styles_of
+from condi_lib.plotting.line_labels import label_lines
+from condi_lib.plotting.style import METHODS, QUIET, MethodStyle, styles_of
 
 FRONT = "#D9D9D9"
 
@@ -56,6 +58,11 @@ def accuracy_over_cost(
     return ax
 
 
+def marked_dense() -> dict[str, MethodStyle]:
+    """Dense as a point: over its cost it is no level line."""
+    return {"dense": replace(METHODS["dense"], marker="8")}
+
+
 def _front(ax: Axes, rows: pd.DataFrame) -> None:
     """A wide step behind the points: what can be had for at most so much."""
     best = rows.sort_values(["cost", "video_accuracy"])
@@ -85,25 +92,30 @@ def _family(ax: Axes, rows: pd.DataFrame, style: MethodStyle) -> None:
 
 
 def time_over_k(
-    ax: Axes, rows: pd.DataFrame, styles: Mapping[str, MethodStyle], lines: Mapping[str, float]
+    ax: Axes,
+    rows: pd.DataFrame,
+    styles: Mapping[str, MethodStyle],
+    lines: Mapping[str, float],
+    unit: str = "s",
 ) -> Axes:
     """Draw the measured time of a video over the clips that the teacher sees, beside its limit.
 
     Args:
         ax: Where to draw.
-        rows: One per setting: ``family, teacher_clips, sec, low, high`` (seconds per video), and
-            ``limit``, the seconds that multiply-accumulates alone would allow.
+        rows: One per setting: ``family, teacher_clips, time, low, high``, and ``limit``, the time
+            that multiply-accumulates alone would allow (of the first family in the table).
         styles: Looks of the families, in the order of the legend.
-        lines: Seconds of what does not depend on K, by name.
+        lines: Times of what does not depend on K, by name.
+        unit: Of all times: ``"s"`` or ``"ms"``.
 
     Returns:
         The same ``ax``.
     """
     for family, look in styles.items():
         members = rows[rows["family"] == family].sort_values("teacher_clips")
-        below, above = members["sec"] - members["low"], members["high"] - members["sec"]
+        below, above = members["time"] - members["low"], members["high"] - members["time"]
         ax.errorbar(
-            members["teacher_clips"], members["sec"], [below, above], capsize=2, elinewidth=0.9,
+            members["teacher_clips"], members["time"], [below, above], capsize=2, elinewidth=0.9,
             label=look.label, zorder=ON_TOP, **look.line(),
         )  # fmt: skip
     limits = rows.drop_duplicates("teacher_clips").sort_values("teacher_clips")
@@ -111,14 +123,77 @@ def time_over_k(
         limits["teacher_clips"], limits["limit"], color=QUIET, linestyle=(0, (1, 1.5)),
         label="what multiply-accumulates alone allow",
     )  # fmt: skip
-    for name, sec in lines.items():
-        ax.axhline(sec, color=QUIET, linewidth=1)
+    digits = ".2f" if unit == "s" else ".0f"
+    for name, value in lines.items():
+        ax.axhline(value, color=QUIET, linewidth=1)
         ax.annotate(
-            f"{name}: {sec:.2f} s", (1, sec), xycoords=("axes fraction", "data"), xytext=(-3, 3),
-            textcoords="offset points", ha="right", va="bottom", color=QUIET, fontsize="small",
+            f"{name}: {value:{digits}} {unit}", (0, value), xycoords=("axes fraction", "data"),
+            xytext=(3, 3), textcoords="offset points", ha="left", va="bottom", color=QUIET,
+            fontsize="small",
         )  # fmt: skip
     highest = max([*lines.values(), rows["high"].max()])
     room = 1.35 * highest  # above everything, for the legend
-    ax.set(xlabel="clips seen by the teacher", ylabel="seconds per video", ylim=(0, room))
+    words = {"s": "seconds", "ms": "milliseconds"}[unit]
+    ax.set(xlabel="clips seen by the teacher", ylabel=f"{words} per video", ylim=(0, room))
     ax.legend(loc="upper left", ncols=2)
     return ax
+
+
+# What a saving is counted in: its name for readers, colour, marker and line.
+_SAVED = {
+    "macs": ("multiply-accumulates", "#0072B2", "", (0, (1, 1.5))),
+    "ms": ("time by the clock", "#D55E00", "o", "-"),
+    "cpu_ms": ("processor time", "#7F5F2A", "s", "-"),
+}
+
+
+def savings_over_k(ax: Axes, rows: pd.DataFrame, published: pd.DataFrame | None = None) -> Axes:
+    """Draw the share of dense's cost that K clips save; below 0 they cost more than dense.
+
+    Args:
+        ax: Where to draw.
+        rows: ``cost`` (``"ms"``, ``"cpu_ms"`` or ``"macs"``), ``k_clips, saved, low, high``;
+            fractions, NaN where there is no interval.
+        published: ``name, k_clips, saved``: the paper's, drawn thin with hollow markers.
+
+    Returns:
+        The same ``ax``.
+    """
+    for cost, (label, colour, marker, line) in _SAVED.items():
+        part = rows[rows["cost"] == cost].sort_values("k_clips")
+        if len(part):
+            ax.plot(part["k_clips"], part["saved"], label=label, color=colour, marker=marker,
+                    linestyle=line, zorder=ON_TOP)  # fmt: skip
+            ax.fill_between(part["k_clips"], part["low"], part["high"], color=colour, alpha=0.14,
+                            linewidth=0)  # fmt: skip
+    if published is not None:
+        for (name, part), marker in zip(published.groupby("name", sort=False), "^D", strict=False):
+            ax.plot(part["k_clips"], part["saved"], label=name, color=QUIET, linewidth=1.0,
+                    linestyle=(0, (2, 1.2)), marker=marker, markerfacecolor="white")  # fmt: skip
+    ax.axhline(0, color=QUIET, linewidth=1)
+    ax.set_xlabel("clips given to the teacher, K")
+    percent_axis(ax, "saved against dense")
+    return label_lines(ax, "right")
+
+
+def curves_over_clips(
+    ax: Axes, rows: pd.DataFrame, value_label: str, styles: Mapping[str, MethodStyle]
+) -> Axes:
+    """Draw numbers over the length of a video, a line per name.
+
+    Args:
+        ax: Where to draw.
+        rows: ``name, n_clips, value``.
+        value_label: Names the vertical axis, with its unit.
+        styles: Look of each name; lines are drawn in this order.
+
+    Returns:
+        The same ``ax``.
+    """
+    for name, look in styles.items():
+        curve = rows[rows["name"] == name].sort_values("n_clips")
+        ax.plot(curve["n_clips"], curve["value"], label=look.label, **look.line())
+    ax.set(xlabel="clips of the video, N", ylabel=value_label)
+    ax.set_xticks(sorted(set(rows["n_clips"])))
+    ax.set_ylim(bottom=0)
+    return label_lines(ax, "right")

@@ -17,6 +17,7 @@ import matplotlib.style
 
 STUDENT, FREE, REFERENCE = "-", (0, (4, 2)), (0, (1, 1.5))
 OTHER_INPUT = (0, (6, 1))  # of students that are shown something else than all frames of a clip
+ALONE = (0, (3, 1, 1, 1))  # a student without its teacher
 Line = str | tuple[int, tuple[float, ...]]
 
 INK = "#262626"  # text
@@ -70,6 +71,10 @@ METHODS = {
     "middle": MethodStyle("middle K", "#B5872E", "H", FREE),
     "last": MethodStyle("last K", "#5E8C8C", ">", FREE),
     "dense": MethodStyle("dense (all clips)", "#595959", "", (0, (7, 2, 1.5, 2))),
+    "division": MethodStyle("division: K_t + K_s clips", "#44AA99", "s", ""),
+    "adaptive": MethodStyle("adaptive stopping", "#6B4C9A", "D", ""),
+    "student_by_confidence": MethodStyle("student alone, by z̃", "#8A6A1F", "o", ALONE),
+    "student_by_entropy": MethodStyle("student alone, by its entropy", "#3D7A8C", "s", ALONE),
     "oracle": MethodStyle("oracle", "#111111", "*", REFERENCE),
     "teacher_max_softmax": MethodStyle(
         "teacher's max softmax (full pass)", "#882255", "P", REFERENCE

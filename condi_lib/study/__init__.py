@@ -4,8 +4,10 @@
 ``networks`` trains and scores. ``config`` says what a study is, ``params`` reads it from a file,
 ``study`` is what the notebooks open, ``results`` turns its clip tables into accuracies,
 ``findings`` keeps what they say in few numbers (variants of a study are read through them),
-``export`` makes the committed reference, ``controls`` says what files give away. ``plan`` and
-``orchestrate`` run everything, ``chapters`` runs one notebook.
+``export`` makes the committed reference, ``controls`` says what files give away. ``ways`` judges
+policies, ``divisions`` all workload divisions, ``times`` (by the ``stopwatch``) measures both on
+files, ``savings`` and ``frontier`` say what that is worth; ``real_videos`` tells all in one table.
+``plan`` and ``orchestrate`` run everything, ``chapters`` runs one notebook.
 """
 
 from condi_lib.study.config import StudySpec

@@ -1,6 +1,7 @@
 """Controls: what a data set gives away without anybody looking at a single pixel."""
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
 from condi_lib.study.study import Study
@@ -23,6 +24,15 @@ def size_and_length_accuracy(study: Study, seed: int = 0) -> tuple[float, float]
         Video accuracy over the test videos of all folds, and chance: the share of the most
         frequent class among them.
     """
+    hits, labels = size_and_length_hits(study, seed)
+    counts = np.bincount(labels)
+    return float(hits.mean()), float(counts.max() / counts.sum())
+
+
+def size_and_length_hits(
+    study: Study, seed: int = 0
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Whether that classifier is right, and the label, of each test video of all folds: ``[V]``."""
     hits, labels = [], []
     for fold in study.spec.fold_names:
         videos = study.videos(fold)
@@ -32,5 +42,4 @@ def size_and_length_accuracy(study: Study, seed: int = 0) -> tuple[float, float]
         predicted = forest.predict(videos.loc[test, FILE_FIELDS])
         labels.append(videos.loc[test, "label"].to_numpy())
         hits.append(predicted == labels[-1])
-    counts = np.bincount(np.concatenate(labels))
-    return float(np.concatenate(hits).mean()), float(counts.max() / counts.sum())
+    return np.concatenate(hits), np.concatenate(labels)

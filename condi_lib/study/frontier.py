@@ -1,0 +1,111 @@
+"""Ways set beside one another at equal cost: measured time or multiply-accumulates."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from condi_lib.evaluation import best_within, pareto_front
+from condi_lib.study.divisions import DivisionSurface
+from condi_lib.study.savings import mean_times, saved
+from condi_lib.study.stopwatch import TEST
+from condi_lib.study.study import Study
+from condi_lib.study.ways import DIVISION, Judged, Name, Way, dense_way, top_k_ways
+
+
+def timed_methods(study: Study, times: pd.DataFrame) -> list[Way]:
+    """Dense, and every method at the K at which it was timed on test videos."""
+    settings = times[times["videos"] == TEST].groupby("family", sort=False)["setting"].unique()
+    ways = [dense_way(study)]
+    for name in (*study.students, "equidistant", "random"):
+        ways += top_k_ways(study, name, [int(k) for k in settings.get(name, [])])
+    return ways
+
+
+def with_times(judged: Judged, times: pd.DataFrame, cost: str = "ms") -> pd.DataFrame:
+    """What ways are worth and what they take: the judged rows with measured columns.
+
+    Only ways that were judged and timed are in it.
+
+    Args:
+        judged: What clip tables say of them.
+        times: Measured times.
+        cost: The column by which the front is found.
+
+    Returns:
+        Indexed by ``family, setting``: the columns of :meth:`Judged.rows` and of ``mean_times``,
+        ``cost``, a copy of the one asked for, and ``on_front``: no other way costs as little and
+        is as accurate.
+    """
+    measured = mean_times(times).drop(columns="teacher_clips")
+    rows = judged.rows().join(measured, how="inner")
+    front = pareto_front(rows[cost], rows["video_accuracy"])
+    return rows.assign(cost=rows[cost], on_front=front)
+
+
+def best_at_equal_cost(
+    val: Judged, test: Judged, cost: pd.Series, base: Sequence[Name], families: Sequence[str]
+) -> pd.DataFrame:
+    """For each of some ways, the best one of each family that costs no more.
+
+    Args:
+        val: Judged on validation videos, which choose.
+        test: Judged on the videos to report.
+        cost: Of each way, by name.
+        base: The ways that set the limits.
+        families: From which to choose.
+
+    Returns:
+        One row per base way and family: ``base`` and ``limit``, its cost; ``family``, ``chosen``
+        (a setting, None where all cost more), its ``cost``, and ``gain`` over the base way
+        (:class:`Interval` on test videos, paired by video; None).
+    """
+    rows = []
+    accuracy = pd.Series(
+        {name: val.accuracy_of(name) for name in cost.index if name in val.correct}
+    )
+    for name in base:
+        for family in families:
+            mine = accuracy[[each for each in accuracy.index if each[0] == family]]
+            at = best_within(cost[mine.index], mine, cost[name]) if len(mine) else None
+            chosen = None if at is None else mine.index[at]
+            rows.append(
+                {
+                    "base": f"{name[0]} {name[1]}".strip(),
+                    "limit": cost[name],
+                    "family": family,
+                    "chosen": None if chosen is None else chosen[1],
+                    "cost": None if chosen is None else cost[chosen],
+                    "gain": None if chosen is None else test.gain(chosen, name),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def division_savings(
+    surface: DivisionSurface, times: pd.DataFrame, student: str, k_clips: Sequence[int]
+) -> pd.DataFrame:
+    """What division loses in accuracy and saves in time, as the paper's Table V tells it.
+
+    Args:
+        surface: Of the videos to report.
+        times: Measured times.
+        student: Whose divisions.
+        k_clips: Which K.
+
+    Returns:
+        Indexed by ``k_clips`` and ``k_student``, of the divisions that were timed: ``accuracy``,
+        its ``change`` against K_s = 0 and the share of dense's time ``saved`` (all three
+        :class:`Interval`), ``saved_more`` than with K_s = 0.
+    """
+    timed = set(times.loc[times["family"] == DIVISION, "setting"])
+    rows = {}
+    for k in k_clips:
+        alone, changes = saved(times, (student, f"{k}")), surface.changes(k)
+        for s in range(1, k + 1):
+            if (name := f"{k - s}+{s}") in timed:
+                saving = saved(times, (DIVISION, name))
+                more = saving.value - alone.value
+                rows[k, s] = (*changes.loc[s, ["accuracy", "change"]], saving, more)
+    columns = ["accuracy", "change", "saved", "saved_more"]
+    table = pd.DataFrame.from_dict(rows, "index", columns=columns)
+    return table.set_index(pd.MultiIndex.from_tuples(rows, names=["k_clips", "k_student"]))
