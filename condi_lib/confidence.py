@@ -5,8 +5,13 @@ exception. All take logits ``[..., C]`` and return ``[...]``, in float32 where t
 half precision, and are NaN where a logit is. They are for ranking, not for training.
 """
 
+import math
+
 import torch
+from scipy.optimize import minimize_scalar
 from torch import Tensor
+
+TEMPERATURES = (0.01, 100.0)  # between which fit_temperature looks
 
 
 def max_softmax(logits: Tensor) -> Tensor:
@@ -71,6 +76,39 @@ def true_class_probability(logits: Tensor, label: Tensor) -> Tensor:
         raise ValueError(f"labels must be in [0, {n_classes}), got {span}")
     index = label.broadcast_to(logits.shape[:-1]).unsqueeze(-1)
     return _probabilities(logits).gather(-1, index).squeeze(-1)
+
+
+def fit_temperature(logits: Tensor, label: Tensor) -> float:
+    """Return the temperature T at which ``softmax(logits / T)`` says most of the labels.
+
+    Temperature scaling (Guo et al. 2017): T minimises the mean negative log-likelihood, which has
+    one minimum in 1/T. Above 1 the network was over-confident. It changes no prediction, but the
+    order of clips by their highest probability it may. Where everything is right, or everything
+    wrong, no finite T is best: one near an end of ``TEMPERATURES`` is returned.
+
+    Example: two classes, logits ``[m, 0]``, right on a share q > .5 of the clips:
+    ``T = m / log(q / (1 - q))``.
+
+    Args:
+        logits: Unnormalised class scores of clips that the network was not trained on, ``[n, C]``.
+        label: True classes, int64, ``[n]``.
+
+    Raises:
+        ValueError: If there is no clip, or shapes disagree.
+    """
+    if logits.ndim != 2 or not len(logits) or label.shape != logits.shape[:1]:
+        shapes = f"{list(logits.shape)} and {list(label.shape)}"
+        raise ValueError(f"need logits [n, C] and label [n] with n >= 1, got {shapes}")
+    logits = logits.double()
+
+    def negative_log_likelihood(log_temperature: float) -> float:
+        scaled = logits / math.exp(log_temperature)
+        return float(torch.nn.functional.cross_entropy(scaled, label))
+
+    bounds = tuple(map(math.log, TEMPERATURES))
+    found = minimize_scalar(negative_log_likelihood, bounds=bounds, method="bounded",
+                            options={"xatol": 1e-6})  # fmt: skip
+    return math.exp(found.x)
 
 
 def _at_least_float32(logits: Tensor) -> Tensor:

@@ -1,12 +1,14 @@
 """Conditions read from specs, and what methods gained under them: planted effects come back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from tiny_study import tiny
 
 from condi_lib.evaluation import slope_weights
-from condi_lib.study import Findings, read_study
+from condi_lib.study import Findings, Study, read_study
 from condi_lib.study.conditions import (
     cells,
     conditions_of,
@@ -14,11 +16,17 @@ from condi_lib.study.conditions import (
     students_trained_otherwise,
     val_of,
 )
+from condi_lib.study.findings import write_findings
 from condi_lib.study.results import WITHOUT_STUDENT, Sweep
+from condi_lib.study.study import FolderStore
+from condi_lib.study.teachers import describe_teacher, teacher_rows, teacher_trials
 from condi_lib.study.trials import (
+    complete_lines,
     gain_between,
+    gain_grid,
     gain_rows,
     gain_slope,
+    largest_gain,
     mean_gain,
     paired_gain_between,
     trial,
@@ -205,3 +213,88 @@ def test_a_condition_is_judged_under_the_name_of_its_loss():
         m for m in (*WITHOUT_STUDENT, "condi_sr") if m in ("dense", "condi_sr")
     ]
     assert result.gain("condi_sr").value == pytest.approx(0.2)
+
+
+# Maps
+
+
+def map_of(cells):
+    """Trials by condition: ``(cue, key share)`` of each and its planted gain."""
+    basis = conditions_of(spec())[0]
+    return {
+        replace(basis, cue=cue, key_share=key, confuser_share=0.2): of(gain, f"{cue} {key}")
+        for (cue, key), gain in cells.items()
+    }
+
+
+def test_a_map_has_a_place_for_every_cue_and_mix():
+    grid = gain_grid(map_of({(1.0, 0.5): 0.1, (0.7, 0.5): 0.2, (0.7, 0.2): 0.3}), "condi_sr")
+    assert list(grid.columns) == ["0.7", "1"]
+    assert list(grid.index) == ["key 20 %, confusers 20 %", "key 50 %, confusers 20 %"]
+    values = [[None if g is None else round(g.value, 6) for g in row] for row in grid.to_numpy()]
+    assert values == [[0.3, None], [0.2, 0.1]]
+    assert gain_grid({}, "condi_sr").empty
+    assert largest_gain([grid]) == pytest.approx(0.3)
+    assert largest_gain([gain_grid(map_of({(1.0, 0.5): 0.0}), "condi_sr")]) == 0.01
+
+
+def test_levels_of_a_knob_are_compared_on_the_same_other_levels():
+    full = {(cue, key): 0.0 for cue in (1.0, 0.7) for key in (0.2, 0.35, 0.5)}
+    trials = map_of(full | {(0.9, 0.35): 0.0})  # a cue that was tried with one mix only
+    by_cue = complete_lines(trials, "cue")
+    assert {level: [t.name for t in line] for level, line in by_cue.items()} == {
+        "0.7": ["0.7 0.2", "0.7 0.35", "0.7 0.5"], "1": ["1.0 0.2", "1.0 0.35", "1.0 0.5"]
+    }  # fmt: skip
+    by_mix = complete_lines(trials, "mix")
+    assert list(by_mix) == [f"key {k} %, confusers 20 %" for k in (20, 35, 50)]
+    assert {tuple(t.name[:3] for t in line) for line in by_mix.values()} == {("1.0", "0.7")}
+    one_row = complete_lines(map_of({(0.7, 0.5): 0.0, (0.9, 0.5): 0.0}), "cue")
+    assert [len(line) for line in one_row.values()] == [1, 1]
+    assert complete_lines({}, "mix") == {}
+
+
+# Teachers
+
+
+OWN_VIDEOS = {"teacher": {"train_splits": ["train"]}}
+UNTRIMMED = {"dataset": {"pantomime": {"splits": {"teacher_train": {"trimmed": False}}}}}
+TEACHERS = {
+    "trimmed": {},
+    "untrimmed": UNTRIMMED,
+    "own": OWN_VIDEOS,
+    "crossed": OWN_VIDEOS | {"cross_fit": 2},
+}
+
+
+def test_teachers_are_described_by_what_they_learnt_from(tmp_path):
+    given = tiny(variants={"when": TEACHERS}, losses={"st_ent": {}, "mine": {"loss": "condi_sr"}})
+    study = Study(read_study(given), FolderStore(tmp_path), "tiny")
+    history = pd.DataFrame(
+        [("st_ent", 0, "", 1, 0.1), ("mine", 0, "", 1, 0.9), ("mine", 0, "", 2, 0.5),
+         ("mine", 1, "", 1, 0.7)],
+        columns=["network", "seed", "fold", "epoch", "train_teacher_correct"],
+    )  # fmt: skip
+    metrics = pd.DataFrame(
+        [("test", 0, "teacher_max_softmax", 0.4, 0.3, 0.8), ("val", 0, "teacher_max_softmax",
+         0.0, 0.0, 0.0), ("test", 0, "mine", 0.9, 0.9, np.nan)],
+        columns=["split", "seed", "method", "clip_accuracy", "ece", "sure_when_wrong"],
+    )  # fmt: skip
+    for name in TEACHERS:
+        planted_findings = Findings(found(0.2).sweeps, metrics, history)
+        write_findings(planted_findings, tmp_path / "when" / name)
+    variants = study.variants("when")
+    rows = teacher_rows(variants)
+    assert rows["teacher"].to_dict() == {
+        "trimmed": "trimmed videos",
+        "untrimmed": "untrimmed videos",
+        "own": "students' own videos",
+        "crossed": "students' own videos, cross-fitted",
+    }
+    assert rows.loc["own"].drop("teacher").to_dict() == pytest.approx(
+        {"dense": 0.5, "clip_accuracy": 0.4, "ece": 0.3, "sure_when_wrong": 0.8,
+         "labels_right": (0.9 + 0.7) / 2}
+    )  # fmt: skip
+    trials = teacher_trials(variants)
+    assert trials["crossed"].name == describe_teacher(variants["crossed"].spec)
+    assert trials["own"].gain("mine").value == pytest.approx(0.2)
+    assert teacher_rows({}).empty and teacher_trials({}) == {}

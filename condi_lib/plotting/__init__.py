@@ -1,9 +1,10 @@
 """Figures. ``use_style()`` once, then functions that take ``ax`` and give it back.
 
 ``style`` fixes how each method looks, ``curves``, ``cost_curves``, ``bars`` and ``dots`` draw
-numbers, ``maps`` tables, ``settings`` what a setting does, ``filmstrips`` draws videos,
-``patches`` their sound, ``timeline`` what was predicted of one, ``verdicts`` what became of claims,
-``line_labels`` names curves, ``saving`` writes files. Nothing here computes a result.
+numbers, ``maps`` tables, ``settings`` what a setting does, ``gains`` what methods gain in many of
+them, ``filmstrips`` draws videos, ``patches`` their sound, ``timeline`` what was predicted of one,
+``verdicts`` what became of claims, ``line_labels`` names curves, ``tables`` are to be read as
+numbers, ``saving`` writes files. Nothing here computes a result.
 """
 
 from condi_lib.plotting.bars import (
@@ -38,6 +39,14 @@ from condi_lib.plotting.filmstrips import (
     sheet_size,
     strip_size,
 )
+from condi_lib.plotting.gains import (
+    CALIBRATION_LOOKS,
+    gain_map,
+    gains_by_setting,
+    gains_over,
+    mean_ranks,
+    predicted_and_measured,
+)
 from condi_lib.plotting.line_labels import label_lines
 from condi_lib.plotting.maps import heat_map
 from condi_lib.plotting.patches import sound_sheet
@@ -57,15 +66,19 @@ from condi_lib.plotting.style import (
     text_colour,
     use_style,
 )
+from condi_lib.plotting.tables import MarkedTable, accuracy_texts
 from condi_lib.plotting.timeline import prediction_timeline, thumbnail_clips
 from condi_lib.plotting.verdicts import forest, forest_height
 
 __all__ = [
+    "CALIBRATION_LOOKS",
     "METHODS",
     "TRUTH_COLOURS",
+    "MarkedTable",
     "MethodStyle",
     "accuracy_over_cost",
     "accuracy_over_k",
+    "accuracy_texts",
     "action_sheet",
     "bar_panels",
     "bars_with_intervals",
@@ -77,12 +90,17 @@ __all__ = [
     "filmstrip",
     "forest",
     "forest_height",
+    "gain_map",
+    "gains_by_setting",
+    "gains_over",
     "heat_map",
     "histogram_by_truth",
     "label_lines",
     "loss_curves",
     "marked_dense",
+    "mean_ranks",
     "percent_axis",
+    "predicted_and_measured",
     "prediction_timeline",
     "published_curve",
     "rate_curves",

@@ -136,6 +136,11 @@ def text_colour(colour: str) -> str:
     return matplotlib.colors.to_hex(rgb)
 
 
+def text_on(colour: Any) -> str:
+    """Return black or white, whichever is legible on ``colour`` (contrast of 4.5 to 1 or more)."""
+    return "white" if _luminance(matplotlib.colors.to_rgb(colour)) < 0.179 else "black"
+
+
 def _luminance(rgb: Iterable[float]) -> float:
     """Relative luminance as WCAG 2 defines it."""
     linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in rgb]

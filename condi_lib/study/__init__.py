@@ -7,6 +7,9 @@
 ``export`` makes the committed reference, ``controls`` says what files give away. ``ways`` judges
 policies, ``divisions`` all workload divisions, ``times`` (by the ``stopwatch``) measures both on
 files, ``savings`` and ``frontier`` say what that is worth; ``real_videos`` tells all in one table.
+``conditions`` says what students learnt from and are judged on, ``trials`` compares methods under
+many of these, ``backbones`` pairs of networks, ``teachers`` what teachers learnt from,
+``calibration`` makes them honest, ``rule`` predicts where skipping clips gains.
 ``plan`` and ``orchestrate`` run everything, ``chapters`` runs one notebook.
 """
 

@@ -6,6 +6,7 @@ read them here, never from names. Names decide only two things: what ``test…``
 ``val…``, and students called ``cell_held_out_…`` are kept for testing what the others suggest.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from condi_lib.study.specs import NetworkSpec
 HELD_OUT = "cell_held_out_"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # hashable, though networks hold options in dictionaries
 class Condition:
     """What a student learnt from and what it is judged on.
 
@@ -51,6 +52,11 @@ class Condition:
     def knobs(self) -> tuple[float, float, float]:
         """``key_share, confuser_share, cue``."""
         return self.key_share, self.confuser_share, self.cue
+
+    @property
+    def n_doublings(self) -> float:
+        """log2 of the number of clips: slopes over it are gains per doubling."""
+        return math.log2(self.n_clips)
 
     @property
     def is_held_out(self) -> bool:

@@ -59,12 +59,15 @@ class Trial:
         """Accuracy minus that of another method, each at its K, paired by video."""
         return self.test.gain(method, self.k(method), over, self.k(over))
 
+    def by_video(self, method: str) -> Floats:
+        """How often each video is right at that K, the mean over seeds, ``[V]``."""
+        right = self.test.correct[method][:, :, self.test.k_clips.index(self.k(method))]
+        right = right.mean(axis=0, dtype=float)
+        return right if self.test.folds is None else self.test.folds.by_video(right)
+
     def gain_by_video(self, method: str, over: str = "dense") -> Floats:
-        """The same of each video, the mean over seeds, ``[V]``; its mean is the gain."""
-        a = self.test.correct[method][:, :, self.test.k_clips.index(self.k(method))]
-        b = self.test.correct[over][:, :, self.test.k_clips.index(self.k(over))]
-        difference = a.mean(axis=0, dtype=float) - b.mean(axis=0, dtype=float)
-        return difference if self.test.folds is None else self.test.folds.by_video(difference)
+        """The gain of each video, ``[V]``; their mean is the gain."""
+        return self.by_video(method) - self.by_video(over)
 
     def mean(self, metric: str, method: str, split: str = "test") -> float:
         """A metric of ``Findings.metrics``, the mean over seeds; NaN where it was not measured."""
@@ -138,6 +141,64 @@ def gain_rows(trials: Sequence[Trial], methods: Sequence[str] = ()) -> pd.DataFr
     return pd.DataFrame(rows, columns=["trial", "method", "k", "n_clips", "dense", "gain"])
 
 
+def gain_grid(trials: Mapping[Condition, Trial], method: str) -> pd.DataFrame:
+    """A method's gain over dense as a map: a row per mix of clips, a column per strength of cue.
+
+    Args:
+        trials: By condition; of several with the same knobs the last one counts.
+        method: Which.
+
+    Returns:
+        :class:`Interval`, or None where there is no trial; rows ordered by the shares of key clips
+        and confusers, columns by the cue.
+    """
+    mixes = {c.mix: (c.key_share, c.confuser_share) for c in trials}
+    rows, columns = (
+        sorted(mixes, key=mixes.get),
+        [f"{cue:g}" for cue in sorted({c.cue for c in trials})],
+    )
+    grid = pd.DataFrame(None, index=rows, columns=columns, dtype=object)
+    for condition, each in trials.items():
+        grid.at[condition.mix, _level(condition, "cue")] = each.gain(method)
+    return grid.astype(object).where(grid.notna(), None)
+
+
+def largest_gain(grids: Sequence[pd.DataFrame], least: float = 0.01) -> float:
+    """The largest gain or loss on some maps, and not less than ``least``: a common scale."""
+    found = [abs(gain.value) for grid in grids for gain in grid.to_numpy().ravel() if gain]
+    return max([*found, least])
+
+
+def complete_lines(trials: Mapping[Condition, Trial], knob: str) -> dict[str, list[Trial]]:
+    """Trials by the level of one knob, so that the levels differ in it alone.
+
+    Each level kept has the same levels of the other knob. Of a map with gaps this is the largest
+    full rectangle that leaves out the levels tried with the fewest others.
+
+    Args:
+        trials: By condition, as for :func:`gain_grid`.
+        knob: ``"cue"`` or ``"mix"``.
+    """
+    other = {"cue": "mix", "mix": "cue"}[knob]
+    found: dict[str, dict[str, Trial]] = {}
+    for condition, each in trials.items():
+        at, beside = (_level(condition, name) for name in (knob, other))
+        found.setdefault(at, {})[beside] = each
+    fullest = sorted(found, key=lambda level: -len(found[level]))
+    kept: list[str] = []
+    common: list[str] = []
+    for n in range(1, len(fullest) + 1):
+        shared = [o for o in found[fullest[0]] if all(o in found[lv] for lv in fullest[:n])]
+        if n * len(shared) > len(kept) * len(common):
+            kept, common = fullest[:n], shared
+    order = {_level(c, knob): c.cue if knob == "cue" else c.knobs[:2] for c in trials}
+    return {level: [found[level][o] for o in common] for level in sorted(kept, key=order.get)}
+
+
+def _level(condition: Condition, knob: str) -> str:
+    return condition.mix if knob == "mix" else f"{condition.cue:g}"
+
+
 def mean_gain(trials: Sequence[Trial], method: str, over: str = "dense") -> Interval:
     """The mean over trials on different videos of a method's gain, with its interval."""
     gains = [each.gain_by_video(method, over) for each in trials]
@@ -150,9 +211,16 @@ def gain_between(more: Sequence[Trial], less: Sequence[Trial], method: str) -> I
     return weighted_sum([each.gain_by_video(method) for each in (*more, *less)], weights)
 
 
-def paired_gain_between(more: Trial, less: Trial, method: str) -> Interval:
-    """The gain over dense in one trial minus that in another one on the same videos."""
-    a, b = more.gain_by_video(method), less.gain_by_video(method)
+def paired_gain_between(more: Trial, less: Trial, method: str, over: str = "dense") -> Interval:
+    """The gain in one trial minus that in another one on the same videos, in the same order.
+
+    Args:
+        more: One trial.
+        less: The other.
+        method: Whose gain.
+        over: Over which other method; empty: the accuracies themselves are compared.
+    """
+    a, b = (t.gain_by_video(method, over) if over else t.by_video(method) for t in (more, less))
     if a.shape != b.shape:
         raise ValueError(
             f"{more.name!r} has {a.size} videos, {less.name!r} {b.size}: not the same ones"
