@@ -131,6 +131,7 @@ def add_clips(
     teacher_right: float,
     student_right: float,
     sure: float = 0.99,
+    student_sure: float = 0.6,
     student: str = "condi_sr",
     n_videos: int = 60,
 ) -> None:
@@ -139,8 +140,9 @@ def add_clips(
     Args:
         study: In whose folder; for each of its seeds.
         teacher_right: The share of videos that the teacher gets right.
-        student_right: The same of the student, whose largest probability is .8.
+        student_right: The same of the student.
         sure: The teacher's largest probability on each clip.
+        student_sure: The student's; from .8 on it outvotes a teacher of .99 in 3 of 5 clips.
         student: Its name.
         n_videos: How many there are.
     """
@@ -153,7 +155,7 @@ def add_clips(
     })  # fmt: skip
     video = np.arange(n_videos * N_CLIPS) // N_CLIPS
     teacher = _logits(video < round(teacher_right * n_videos), sure)
-    scored = _logits(video < round(student_right * n_videos), 0.8)
+    scored = _logits(video < round(student_right * n_videos), student_sure)
     confidence = np.tile(np.linspace(0.9, 0.1, N_CLIPS), n_videos)
     for seed in study.seeds:
         tables = {
@@ -164,6 +166,28 @@ def add_clips(
         }
         for name, table in tables.items():
             write_clip_table(table, study.store.folder / f"{name}-seed{seed}.parquet")
+
+
+def add_times(study: Study, shares: Mapping[str, float], student: str = "condi_sr") -> None:
+    """Write a table of times: two files for each seed, of which dense takes 10 and 20 ms.
+
+    Args:
+        study: In whose folder.
+        shares: Of dense's time, by setting: clips kept by the student, or ``"2+3"`` divided.
+        student: Its name.
+    """
+    rows = [
+        {"videos": "test", "video": f"{seed}/{dense}", "seed": seed, "fold": ""}
+        | {"family": family, "setting": setting, "ms": dense * share}
+        for seed in study.seeds
+        for dense in (10, 20)
+        for family, setting, share in [
+            ("dense", "", 1.0),
+            *(("division" if "+" in name else student, name, x) for name, x in shares.items()),
+        ]
+    ]
+    made = {**rows[0], "videos": "made", "family": student, "setting": "1"}
+    pd.DataFrame([*rows, made]).to_csv(study.store.folder / "times.csv", index=False)
 
 
 def _logits(right: NDArray[np.bool_], largest: float) -> torch.Tensor:

@@ -160,16 +160,16 @@ class Regime:
         }
 
     def best(self, method: str) -> At:
-        """A method at the K that validation videos choose."""
-        return method, self.val.best_k(self._known(method))
+        """A method at the K that validation videos choose; N where test videos are shorter."""
+        return method, min(self.val.best_k(self._known(method)), self.most_clips)
 
     def best_between(self, method: str) -> At:
         """The same among all K but 1 and N."""
-        k_clips = self.val.k_clips
-        if len(k_clips) < 3 or self.most_clips < 3:
+        k_clips = [k for k in self.val.k_clips if k < self.most_clips]
+        if len(k_clips) < 2:
             raise Untestable("videos of fewer than 3 clips have no K between 1 and N")
-        inner = {method: self.val.correct[self._known(method)][:, :, 1:-1]}
-        return method, Sweep(inner, k_clips[1:-1], self.val.folds).best_k(method)
+        inner = {method: self.val.correct[self._known(method)][:, :, 1 : len(k_clips)]}
+        return method, Sweep(inner, k_clips[1:], self.val.folds).best_k(method)
 
     def gap(self, a: At, b: At, split: str = "test") -> Effect:
         """Video accuracy of one method at a K minus that of another, paired by video."""
