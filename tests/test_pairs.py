@@ -83,6 +83,7 @@ def study(tmp_path_factory):
         logits = torch.from_numpy(rng.normal(size=(len(clips), 3)).astype(np.float32))
         table = ClipTable(given, ("a", "b", "c"), **{role: logits})
         write_clip_table(table, folder / f"{name}-seed0.parquet")
+        pd.DataFrame({"epoch": [1]}).to_csv(folder / f"{name}-seed0.csv", index=False)
     found = {
         "r_m": findings(val=(0.9, 0.7, 0.6)),  # chooses K = 1, where test videos prefer K = 2
         "r_s": findings(condi_sr=(0.7, 0.6, 0.6)),

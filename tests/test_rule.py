@@ -1,12 +1,19 @@
 """A rule of thumb: planted lines come back, and its errors on other settings are counted right."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
+from tiny_study import tiny
 
+from condi_lib import paths
 from condi_lib.statistics import Interval
-from condi_lib.study import rule
+from condi_lib.study import Findings, Study, open_study, read_study, rule
+from condi_lib.study.findings import write_findings
 from condi_lib.study.results import Sweep
+from condi_lib.study.study import FolderStore
 from condi_lib.study.trials import Trial
 
 
@@ -105,3 +112,55 @@ def test_quantities_are_measured_on_validation_videos_alone():
     assert list(expected) == [*rule.BEFORE, *rule.AFTER]
     assert found["gain"].value == pytest.approx(0.1)  # at K = 2, which validation videos chose
     assert rule.quantities([], "mine").empty
+
+
+# Where kinds of videos come from
+
+
+@pytest.fixture
+def lender(root):
+    """A reference whose variant holds two kinds of videos, one of them held out."""
+    own = {"n_videos": 12, "n_clips": 3, "cue": 0.7, "key_share": 0.2}
+    splits = {f"{split}_x": own for split in ("train", "val", "test")}
+    splits |= {split: {"n_videos": 12, "n_clips": 3} for split in ("train", "val", "test")}
+    student = {"train_splits": ["train_x"], "val_split": "val_x"}
+    cell = {"loss": "condi_sr", "student": student, "score_splits": ["val_x", "test_x"]}
+    conditions = {
+        "dataset": {"pantomime": {"splits": splits}},
+        "losses": {"condi_sr": {}, "cell_held_out_x": cell},
+    }
+    fields = tiny(variants={"when_does_it_help": {"conditions": conditions}})
+    folder = paths.reference_dir()
+    rng = np.random.default_rng(0)
+    sweeps = {
+        split: Sweep(
+            {m: rng.integers(0, 2, (1, 12, 3)).astype(np.float32) for m in ("dense", student)},
+            [1, 2, 3],
+        )
+        for split, student in (
+            ("val", "condi_sr"), ("test", "condi_sr"),
+            ("val_x", "cell_held_out_x"), ("test_x", "cell_held_out_x"),
+        )
+    }  # fmt: skip
+    empty = pd.DataFrame(columns=["split", "method"])
+    write_findings(Findings(sweeps, empty, empty), folder / "when_does_it_help" / "conditions")
+    (folder / "study.yaml").write_text(yaml.safe_dump({"study": fields}, sort_keys=False))
+    return sweeps
+
+
+def test_a_study_without_kinds_of_videos_borrows_those_of_the_reference(lender):
+    own = rule.kinds_of_videos(open_study("reference"))
+    borrowed = rule.kinds_of_videos(Study(read_study(tiny()), FolderStore(Path()), "tiny"))
+    for kinds in (own, borrowed):
+        assert [each.name for each in kinds.values()] == [
+            "cue 0.9, key 35 %, confusers 35 %", "cue 0.7, key 20 %, confusers 35 %"
+        ]  # fmt: skip
+        assert [condition.is_held_out for condition in kinds] == [False, True]
+        held_out = list(kinds.values())[1]
+        right = lender["test_x"].correct["cell_held_out_x"]
+        np.testing.assert_array_equal(held_out.test.correct["condi_sr"], right)
+
+
+def test_without_a_reference_there_is_nothing_to_borrow(root):
+    study = Study(read_study(tiny()), FolderStore(Path()), "tiny")
+    assert rule.kinds_of_videos(study) == {}

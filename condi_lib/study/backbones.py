@@ -16,13 +16,12 @@ from condi_lib import paths
 from condi_lib.evaluation import Ranks, rank_methods
 from condi_lib.evaluation.across import concordance
 from condi_lib.statistics import Interval
-from condi_lib.study.config import StudySpec
 from condi_lib.study.findings import findings_of
-from condi_lib.study.results import Sweep, sweep
+from condi_lib.study.results import Sweep
 from condi_lib.study.specs import TeacherSpec
 from condi_lib.study.study import Study
 from condi_lib.study.tables import published_accuracies
-from condi_lib.study.trials import Trial, paired_gain_between
+from condi_lib.study.trials import Trial, paired_gain_between, trial
 
 WITHOUT_STUDENT = ("oracle", "random", "equidistant", "teacher_max_softmax")
 PAPER_METHODS = ("random", "equidistant", "bce_conf", "st_ent", "st_conf", "condi_sr")
@@ -88,19 +87,16 @@ def readable(backbone: str) -> str:
 
 def pairs_of(study: Study, group: str = "backbones") -> list[Pair]:
     """The study's own pair, then those of a group of its variants."""
-    own = Trial(study.name, sweep(study, "val"), sweep(study, "test"), pd.DataFrame())
-    pairs = [_pair(study.spec, own)]
-    for name, variant in study.variants(group).items():
-        found = findings_of(variant)
-        of = Trial(name, found.sweeps["val"], found.sweeps["test"], found.metrics)
-        pairs.append(_pair(variant.spec, of))
-    return _with_different_names(pairs)
+    pairs = {study.name: study, **study.variants(group)}
+    return _with_different_names([_pair(name, pair) for name, pair in pairs.items()])
 
 
-def _pair(spec: StudySpec, of: Trial) -> Pair:
+def _pair(name: str, study: Study) -> Pair:
+    spec = study.spec
     networks = (readable(network.backbone) for network in (spec.teacher, spec.student))
     same = replace(spec.teacher_of(spec.seeds[0], spec.fold_names[0]), score_splits=())
-    return Pair(*networks, spec.seeds, same, of)
+    students = {student: student for student in study.students}
+    return Pair(*networks, spec.seeds, same, trial(findings_of(study), name, students))
 
 
 def _with_different_names(pairs: list[Pair]) -> list[Pair]:

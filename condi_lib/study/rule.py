@@ -12,9 +12,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from condi_lib import paths
 from condi_lib.statistics import Interval
-from condi_lib.study.trials import Trial
+from condi_lib.study.conditions import Condition, cells, conditions_of
+from condi_lib.study.config import REFERENCE
+from condi_lib.study.findings import findings_of
+from condi_lib.study.study import Study, open_study
+from condi_lib.study.trials import Trial, trial_of
 
+GROUP, CONDITIONS = "when_does_it_help", "conditions"
 ORACLE, SOFTMAX = "oracle", "teacher_max_softmax"
 BEFORE = {
     "constant": "nothing: the mean gain of the settings that were fitted",
@@ -63,6 +69,21 @@ class Rule:
         if self.quantity == "constant":
             return text
         return f"{text} {'-' if self.slope < 0 else '+'} {abs(self.slope):.2f} × {self.quantity}"
+
+
+def kinds_of_videos(study: Study) -> dict[Condition, Trial]:
+    """Trials on many kinds of videos, to learn a rule from and to test it on.
+
+    They are those of the study's variant ``when_does_it_help.conditions``; a study without one, on
+    videos of your own say, borrows those of the committed reference. Nothing where neither is.
+    """
+    own = study.variants(GROUP).get(CONDITIONS)
+    if own is None and (paths.reference_dir() / "study.yaml").exists():
+        own = open_study(REFERENCE).variants(GROUP).get(CONDITIONS)
+    if own is None:
+        return {}
+    found, known = findings_of(own), cells(conditions_of(own.spec))
+    return {c: trial_of(found, c, f"cue {c.cue:g}, {c.mix}") for c in known}
 
 
 def quantities(trials: Sequence[Trial], method: str) -> pd.DataFrame:
