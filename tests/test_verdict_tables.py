@@ -21,6 +21,7 @@ from condi_lib.claims import (
     SYMBOLS,
     UNTESTABLE,
     Evidence,
+    Shown,
     claims_table,
     contradictions,
     published,
@@ -150,9 +151,12 @@ def test_the_table_has_a_row_per_claim(verdicts):
     assert table.loc[3, "paper"] == "Kinetics +2.95; UCF-101 +2.12; SSv2 +3.23"
     assert table.loc[3, "here"] == "+25.0 [19.0, 31.0]"  # 50 of 200 videos, 95 %: ± 6
     assert table.loc[3, "seeds"] == "5/5"
-    assert table.loc[3, ["verdict", "beside"]].tolist() == [REPRODUCED, "paper-like: reproduced"]
+    assert table.loc[3, ["verdict", "beside"]].tolist() == [
+        f"✓ {REPRODUCED}",
+        "paper-like: reproduced",
+    ]
     assert table.loc[14, "here"] == "the clips of this regime are not in the reference"
-    assert table.loc[14, "verdict"] == UNTESTABLE
+    assert table.loc[14, "verdict"] == f"– {UNTESTABLE}"
     assert tally(verdicts) == dict(zip(OUTCOMES, (16, 0, 0, 3), strict=True))
 
 
@@ -173,6 +177,15 @@ def test_regimes_are_told_apart_by_how_often_the_teacher_is_right(tmp_path):
     }  # fmt: skip
     assert table["seeds"].tolist() == [5, 5]
     assert table["right"].isna().all()  # no history tells
+
+
+def test_tables_are_shown_as_markdown():
+    index = pd.MultiIndex.from_tuples([(1, "a"), (1, "b"), (2, "b")], names=["no.", "regime"])
+    shown = Shown(pd.DataFrame({"x": ["p", "q", "r"]}, index))
+    expected = (
+        "| no. | regime | x |\n| --- | --- | --- |\n| 1 | a | p |\n|  | b | q |\n| 2 | b | r |"
+    )
+    assert shown._repr_markdown_() == repr(shown) == expected
 
 
 def test_every_claim_has_its_test_in_words():

@@ -12,6 +12,7 @@ from condi_lib.claims.judge import Claim, Evidence, Judgement, Verdict, judge
 from condi_lib.claims.readme import readme_table, section_of, write_section
 from condi_lib.claims.report import (
     SYMBOLS,
+    Shown,
     claims_table,
     contradictions,
     regime_table,
@@ -47,6 +48,7 @@ __all__ = [
     "Judgement",
     "Regime",
     "Rule",
+    "Shown",
     "Untestable",
     "Verdict",
     "claims_table",

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -61,22 +62,22 @@ def verdict_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
     """One row per claim, by number: what the authors found, what this study found, the verdict.
 
     Returns:
-        ``claim``; ``paper``, their effects by data set; ``here``, ours with interval, both in
-        points and in the order of the claim's comparisons; ``seeds``, how many of them lie where
-        the claim holds; ``verdict``; ``beside``, what the other regime says.
+        ``claim``; ``verdict``; ``here``, our effects with intervals, and ``paper``, theirs by data
+        set, both in points and in the order of the claim's comparisons; ``seeds``, how many lie
+        where the claim holds; ``beside``, what the other regime says.
     """
     rows = {}
     for verdict in verdicts:
         found = verdict.judgement
         rows[verdict.claim.number] = (
             verdict.claim.title,
-            paper_text(verdict.claim, found),
+            f"{SYMBOLS[verdict.outcome]} {verdict.outcome}",
             ", ".join(in_points(each) for each in found.deciding) or found.lacking,
+            paper_text(verdict.claim, found),
             seeds_text(found),
-            verdict.outcome,
             beside_text(verdict),
         )
-    return _by_number(rows, ["claim", "paper", "here", "seeds", "verdict", "beside"])
+    return _by_number(rows, ["claim", "verdict", "here", "paper", "seeds", "beside"])
 
 
 def paper_text(claim: Claim, found: Judgement | None = None, most_sets: int = 3) -> str:
@@ -129,7 +130,7 @@ def regime_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
                 decides = "yes" if name == verdict.decided_by else ""
                 told = (verdict.claim.title, here, seeds_text(found), found.outcome, decides)
                 rows[verdict.claim.number, name] = told
-    index = pd.MultiIndex.from_tuples(rows, names=["claim no.", "regime"])
+    index = pd.MultiIndex.from_tuples(rows, names=["no.", "regime"])
     return pd.DataFrame([*rows.values()], index, ["claim", "here", "seeds", "verdict", "decides"])
 
 
@@ -145,6 +146,28 @@ def contradictions() -> pd.DataFrame:
     together = table["value"] + " (" + table["source"] + ")"
     joined = together.groupby(table["quantity"], sort=False).agg("; ".join)
     return joined.rename("thesis and paper say").to_frame()
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A table as notebooks show it best where it holds text: Markdown, aligned to the left.
+
+    Attributes:
+        frame: The table; of equal neighbours in its index the first is written.
+    """
+
+    frame: pd.DataFrame
+
+    def __repr__(self) -> str:
+        return self._repr_markdown_()
+
+    def _repr_markdown_(self) -> str:
+        index = self.frame.index.to_frame()
+        names = [*map(str, index.columns), *map(str, self.frame.columns)]
+        repeated = index.eq(index.shift()).cumprod(axis=1).astype(bool)
+        cells = pd.concat([index.mask(repeated, ""), self.frame], axis=1)
+        rows = [names, ["---"] * len(names), *cells.astype(str).to_numpy().tolist()]
+        return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def _by_number(rows: Mapping[int, tuple], columns: list[str]) -> pd.DataFrame:
