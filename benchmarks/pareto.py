@@ -17,28 +17,20 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
-from policy_settings import (
-    ADAPTIVE,
-    DIVISION,
-    FIXED,
-    WEIGHTED,
-    Setting,
-    judge,
-    read_tables,
-)
-from student_sizes import FULL, LOSS, MARGIN, SIZES, sized
+from policy_settings import ADAPTIVE, DIVISION, FIXED, WEIGHTED, ways_to_compare
+from student_sizes import FULL, MARGIN, SIZES, sized
 
 from condi_lib import plotting
 from condi_lib.evaluation import best_within, pareto_front
 from condi_lib.plotting.style import METHODS, MethodStyle
 from condi_lib.selective import SelectiveClassifier
-from condi_lib.statistics import Interval, bootstrap_difference, bootstrap_mean
-from condi_lib.study import StudySpec, read_study
+from condi_lib.statistics import Interval, bootstrap_difference
+from condi_lib.study import read_study
 from condi_lib.study.datasets import videos_root
-from condi_lib.study.specs import run_folder
+from condi_lib.study.stopwatch import classifiers_of, machine, one_thread, time_in_turns
 from condi_lib.study.study import Study
+from condi_lib.study.ways import Way, judge
 
 COSTS = {
     "ms": "ms",
@@ -50,8 +42,8 @@ FEW = ("1", "2", "3")  # of the fixed K, in the second panel
 LOOKS = {
     FIXED: replace(METHODS["condi_sr"], label="K clips of highest z̃"),
     WEIGHTED: MethodStyle("K clips, weighted by a power of z̃", "#7F5F2A", "v"),
-    ADAPTIVE: MethodStyle("adaptive", "#6B4C9A", "D"),
-    DIVISION: MethodStyle("division: K_t + K_s clips", "#44AA99", "s", ""),
+    ADAPTIVE: replace(METHODS["adaptive"], linestyle="-"),
+    DIVISION: METHODS["division"],
     "random": METHODS["random"],
     "equidistant": METHODS["equidistant"],
     "dense": replace(METHODS["dense"], marker="8"),
@@ -67,101 +59,66 @@ LOOKS |= {  # adaptive, with students of other sizes
 }
 
 
-class Stopwatch:
-    """Classifies the same video files with every setting, in turns.
+def judged_rows(
+    studies: dict[str, Study], ways: dict[str, list[Way]]
+) -> tuple[pd.DataFrame, list[NDArray[np.float64]]]:
+    """One row per student's size and way, and whether each test video is right, ``[S, V]``."""
+    parts, correct = [], []
+    for size, study in studies.items():
+        val, test = (judge(study, ways[size], split) for split in ("val", "test"))
+        rows = test.rows().reset_index().assign(size=size)
+        names = list(test.correct)
+        parts.append(rows.assign(val_accuracy=[val.accuracy_of(name) for name in names]))
+        correct += [test.correct[name] for name in names]
+    return pd.concat(parts, ignore_index=True), correct
+
+
+def measure(
+    studies: dict[str, Study], ways: dict[str, list[Way]], n_videos: int, rounds: int
+) -> pd.DataFrame:
+    """Milliseconds per video, a row for each size and way.
+
+    ``ms``: one video at a time, ``ms_cpu``: processor time of all its threads; ``ms_many``: many
+    videos at once. Of each file, or of all at once, the median over rounds counts, then the mean
+    over files and seeds; ``ms_low`` and ``ms_high`` are quartiles over rounds.
 
     Args:
         studies: By the student's size.
+        ways: The same.
         n_videos: Test videos, evenly spread, for each seed.
-        batch_size: Clips per forward pass.
+        rounds: How often each is classified.
     """
-
-    def __init__(self, studies: dict[str, Study], n_videos: int, batch_size: int) -> None:
-        self.studies, self.batch_size = studies, batch_size
-        spec = studies[FULL].spec
-        videos = studies[FULL].videos().query("split == 'test'")["video_id"]
-        places = np.linspace(0, len(videos) - 1, n_videos).round().astype(int)
-        self.files = [videos_root(spec.dataset) / videos.iloc[place] for place in places]
-
-    def classifiers(self, settings: Sequence[Setting]) -> list[list[SelectiveClassifier]]:
-        """For each setting one for each seed, from the weights that its runs left."""
-        loaded = {
-            size: [self._load(study.spec, seed) for seed in study.seeds]
-            for size, study in self.studies.items()
-        }
-        return [
-            [
-                networks.with_policy(policy)
-                for networks, policy in zip(loaded[setting.size], setting.policies, strict=True)
-            ]
-            for setting in settings
+    base = studies[FULL]
+    videos = base.videos().query("split == 'test'")["video_id"]
+    places = np.linspace(0, len(videos) - 1, n_videos).round().astype(int)
+    files = [videos_root(base.spec.dataset) / videos.iloc[place] for place in places]
+    alone, many = [], []
+    for seed in base.seeds:
+        runners = [
+            runner
+            for size, study in studies.items()
+            for runner in classifiers_of(study, (seed, ""), ways[size]).values()
         ]
-
-    def _load(self, study: StudySpec, seed: int) -> SelectiveClassifier:
-        runs = study.teacher_of(seed), study.student_of(LOSS, seed)
-        files = [run_folder(run) / "weights.safetensors" for run in runs]
-        return SelectiveClassifier.load(*files, batch_size=self.batch_size)
-
-    def measure(self, settings: Sequence[Setting], rounds: int) -> pd.DataFrame:
-        """Return milliseconds per video, a row for each setting.
-
-        ``ms``: one video at a time, ``ms_cpu``: processor time of all its threads; ``ms_many``:
-        many videos at once. Of each file, or of all at once, the median over rounds counts, then
-        the mean over files and seeds; ``ms_low`` and ``ms_high`` are quartiles over rounds.
-        """
-        runners = self.classifiers(settings)
-        self._alone(runners, self.files[:1])  # warms up
-        alone = np.stack([self._alone(runners, self.files) for _ in range(rounds)])
-        many = np.stack([self._many(runners) for _ in range(rounds)])
-        per_file = np.median(alone, axis=0).mean(axis=2)
-        low, high = np.percentile(alone[..., 0].mean(axis=2), [25, 75], axis=0)
-        columns = {"ms": per_file[:, 0], "ms_low": low, "ms_high": high}
-        columns |= {"ms_cpu": per_file[:, 1], "ms_many": np.median(many, axis=0)}
-        return pd.DataFrame(columns)
-
-    def _alone(
-        self, runners: Sequence[Sequence[SelectiveClassifier]], files: Sequence[Path]
-    ) -> NDArray[np.float64]:
-        """Milliseconds by the clock and of the processor, ``[settings, 2, seeds x files]``."""
-        found: list[list[tuple[float, float]]] = [[] for _ in runners]
         for file in files:
-            for at, classifiers in enumerate(runners):
-                for classifier in classifiers:
-                    clock, processor = time.perf_counter(), time.process_time()
-                    classifier.predict(file)
-                    spent = (time.perf_counter() - clock, time.process_time() - processor)
-                    found[at].append(spent)
-        return 1000 * np.array(found).swapaxes(1, 2)
-
-    def _many(self, runners: Sequence[Sequence[SelectiveClassifier]]) -> NDArray[np.float64]:
-        """Milliseconds per video, ``[settings]``."""
-        found = []
-        for classifiers in runners:
-            start = time.perf_counter()
-            n_answers = sum(len(list(each.predict_many(self.files))) for each in classifiers)
-            found.append(1000 * (time.perf_counter() - start) / n_answers)
-        return np.array(found)
+            took = time_in_turns(runners, file, rounds)
+            alone.append([[(each.ms, each.cpu_ms) for each in mine] for mine in took])
+        many.append([_many(runner, files, rounds) for runner in runners])
+    clock, processor = np.moveaxis(np.array(alone), -1, 0)  # [seeds x files, ways, rounds]
+    low, high = np.percentile(clock.mean(axis=0), [25, 75], axis=1)
+    columns = {"ms": np.median(clock, axis=2).mean(axis=0), "ms_low": low, "ms_high": high}
+    columns["ms_cpu"] = np.median(processor, axis=2).mean(axis=0)
+    columns["ms_many"] = np.mean(many, axis=0)
+    return pd.DataFrame(columns)
 
 
-def as_rows(settings: Sequence[Setting], times: pd.DataFrame) -> pd.DataFrame:
-    """One row per setting: what it is, its accuracy with interval, and what it costs."""
-    rows = []
-    for setting in settings:
-        accuracy = bootstrap_mean(setting.correct)
-        rows.append(
-            {
-                "size": setting.size,
-                "family": setting.family,
-                "setting": setting.name,
-                "teacher_clips": setting.n_teacher,
-                "mmacs": setting.mmacs,
-                "val_accuracy": setting.val_accuracy,
-                "video_accuracy": accuracy.value,
-                "low": accuracy.low,
-                "high": accuracy.high,
-            }
-        )
-    return pd.concat([pd.DataFrame(rows), times], axis=1)
+def _many(runner: SelectiveClassifier, files: Sequence[Path], rounds: int) -> float:
+    """Median milliseconds per video of all of them together."""
+    found = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        n_answers = len(list(runner.predict_many(files)))
+        found.append(1000 * (time.perf_counter() - start) / n_answers)
+    return float(np.median(found))
 
 
 def table_lines(rows: pd.DataFrame) -> Iterator[str]:
@@ -182,15 +139,15 @@ def table_lines(rows: pd.DataFrame) -> Iterator[str]:
 
 
 def verdict_lines(
-    settings: Sequence[Setting], rows: pd.DataFrame, cost: str, sizes: Sequence[str]
+    correct: Sequence[NDArray], rows: pd.DataFrame, cost: str, sizes: Sequence[str]
 ) -> Iterator[str]:
     """For each fixed K the best adaptive setting of at most its cost, and the difference.
 
     And the cheapest one that is as accurate: both chosen by accuracy on validation videos.
 
     Args:
-        settings: All settings.
-        rows: What they cost.
+        correct: Whether each test video is right, ``[S, V]``, by row.
+        rows: All settings and what they cost.
         cost: Column of the cost.
         sizes: Students that the adaptive settings may have; the fixed K have the full one.
     """
@@ -202,14 +159,14 @@ def verdict_lines(
             yield f"  K = {row['setting']:>2s} ({row[cost]:.1f}): every adaptive setting costs more"
             continue
         chosen = adaptive.index[best]
-        gain = bootstrap_difference(settings[chosen].correct, settings[at].correct)
+        gain = bootstrap_difference(correct[chosen], correct[at])
         yield (
             f"  K = {row['setting']:>2s} ({row[cost]:.1f}, {row['video_accuracy']:.1%}): "
             f"{named(rows.loc[chosen], cost)}, {gain:+.1%}: {verdict(gain)}"
         )
         as_good = adaptive[adaptive["val_accuracy"] >= row["val_accuracy"]]
         if len(as_good) and (cheapest := as_good[cost].idxmin()) != chosen:
-            gain = bootstrap_difference(settings[cheapest].correct, settings[at].correct)
+            gain = bootstrap_difference(correct[cheapest], correct[at])
             yield (
                 f"{'':14s}cheapest that is as good on validation videos: "
                 f"{named(rows.loc[cheapest], cost)}, {gain:+.1%}: {verdict(gain)}"
@@ -227,7 +184,7 @@ def verdict(gain: Interval) -> str:
 
 def named(row: pd.Series, cost: str) -> str:
     """A setting and its cost."""
-    return f"{row['size']}, {row['setting']} ({row[cost]:.1f})"
+    return f"{row['size']}, at most {row['setting']} ({row[cost]:.1f})"
 
 
 def figure(rows: pd.DataFrame) -> plt.Figure:
@@ -260,7 +217,6 @@ def parse() -> argparse.Namespace:
         "--videos", type=int, default=24, help="timed with each setting, over all seeds"
     )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--batch-size", type=int, default=8, help="clips per forward pass")
     parser.add_argument("--output", type=Path, help="FILE.csv")
     return parser.parse_args()
 
@@ -270,24 +226,22 @@ def main() -> None:
     chosen = parse()
     base = read_study(chosen.study)
     studies = {name: sized(base, SIZES[name]) for name in dict.fromkeys([FULL, *chosen.sizes])}
-    settings = [
-        setting
-        for size, study in studies.items()
-        for setting in judge(size, read_tables(study), every=size == FULL)
-    ]
-    watch = Stopwatch(studies, -(-chosen.videos // len(base.seeds)), chosen.batch_size)
-    rows = as_rows(settings, watch.measure(settings, chosen.rounds))
+    ways = {size: ways_to_compare(study, size == FULL) for size, study in studies.items()}
+    judged, correct = judged_rows(studies, ways)
+    n_videos = -(-chosen.videos // len(base.seeds))
+    with one_thread():
+        times = measure(studies, ways, n_videos, chosen.rounds)
+    rows = pd.concat([judged, times], axis=1)
     if chosen.output:
         rows.to_csv(chosen.output, index=False)
-    n_videos = settings[0].correct.shape[1]
-    print(f"study {base.name}, {len(base.seeds)} seed(s), {n_videos} test videos")
-    print(f"timed: {len(watch.files)} files per seed, {chosen.rounds} rounds, medians; ", end="")
-    print(f"{torch.get_num_threads()} thread(s) compute, one decodes; * is on the front")
+    print(f"study {base.name}, {len(base.seeds)} seed(s), {correct[0].shape[1]} test videos")
+    print(f"timed: {n_videos} files per seed, {chosen.rounds} rounds, medians; ", end="")
+    print(f"one thread computes, one decodes; {machine()}; * is on the front")
     print(*table_lines(rows), sep="\n")
     for cost, sizes in (("ms", [FULL]), ("ms", studies), ("ms_cpu", [FULL]), ("mmacs", studies)):
         whose = "the same student" if len(sizes) == 1 else "a student of any size"
         print(f"\nadaptive with {whose} against K clips at no higher cost ({COSTS[cost]}):")
-        print(*verdict_lines(settings, rows, cost, list(sizes)), sep="\n")
+        print(*verdict_lines(correct, rows, cost, list(sizes)), sep="\n")
     plotting.use_style()
     parameters = {"videos": chosen.videos, "rounds": chosen.rounds, "sizes": [*studies]}
     fig = figure(rows)

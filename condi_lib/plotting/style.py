@@ -17,7 +17,7 @@ import matplotlib.style
 
 STUDENT, FREE, REFERENCE = "-", (0, (4, 2)), (0, (1, 1.5))
 OTHER_INPUT = (0, (6, 1))  # of students that are shown something else than all frames of a clip
-ALONE = (0, (3, 1, 1, 1))  # a student without its teacher
+ALONE = (0, (3, 1, 1, 1))  # where the student answers, alone or beside its teacher
 Line = str | tuple[int, tuple[float, ...]]
 
 INK = "#262626"  # text
@@ -73,6 +73,9 @@ METHODS = {
     "dense": MethodStyle("dense (all clips)", "#595959", "", (0, (7, 2, 1.5, 2))),
     "division": MethodStyle("division: K_t + K_s clips", "#44AA99", "s", ""),
     "adaptive": MethodStyle("adaptive stopping", "#6B4C9A", "D", ""),
+    "votes_1": MethodStyle("+ 1 vote", "#44AA99", "^", ALONE),
+    "votes_3": MethodStyle("+ 3 votes", "#2A8C82", "v", ALONE),
+    "votes_5": MethodStyle("+ 5 votes", "#0B5F53", "D", ALONE),
     "student_by_confidence": MethodStyle("student alone, by z̃", "#8A6A1F", "o", ALONE),
     "student_by_entropy": MethodStyle("student alone, by its entropy", "#3D7A8C", "s", ALONE),
     "oracle": MethodStyle("oracle", "#111111", "*", REFERENCE),
