@@ -99,7 +99,7 @@ def test_builds_torchvision_models():
         (
             "small_cnn3d",
             {"depth": 3},
-            r"has no option \['depth'\]; it takes \['width', 'pool', 'every'\]",
+            r"has no option \['depth'\]; it takes \['width', 'pool', 'every', 'view', .*\]",
         ),
         ("torchvision.r3d_18", {"depth": 3}, "options {'depth': 3}: .*'depth'"),
         ("no.such.package:f", {}, "cannot be imported .*no.* on PYTHONPATH"),

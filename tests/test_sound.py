@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 
@@ -85,6 +86,33 @@ def test_a_start_within_the_track_cuts_it_and_one_before_it_pads_it(tmp_path):
     whole = read_sound(path, RATE)
     assert np.array_equal(read_sound(path, RATE, start_sec=0.25), whole[4000:])
     assert np.array_equal(read_sound(path, RATE, start_sec=-0.25), np.r_[np.zeros(4000), whole])
+
+
+def write_late_stereo(path, delay_sec):
+    """Pictures from 0 s on, and 1 s of stereo sound at 44.1 kHz, 500 Hz on the left, from later."""
+    rate, frames = 44100, [np.zeros((32, 32, 3), np.uint8)] * 32
+    left = tone(500, 1.0, 0.8, rate)
+    both = np.stack([left, np.zeros_like(left)])
+    with av.open(path, "w") as container:
+        video = container.add_stream("libx264", rate=16)
+        video.width, video.height, video.pix_fmt = 32, 32, "yuv420p"
+        audio = container.add_stream("flac", rate=rate, layout="stereo")
+        for pixels in frames:
+            container.mux(video.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        frame = av.AudioFrame.from_ndarray(both, format="fltp", layout="stereo")
+        frame.rate, frame.pts, frame.time_base = rate, round(delay_sec * rate), Fraction(1, rate)
+        container.mux([*audio.encode(frame), *audio.encode(), *video.encode()])
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_sound_that_begins_later_is_where_it_belongs_and_channels_are_mixed(tmp_path, suffix):
+    found = read_sound(write_late_stereo(tmp_path / f"a.{suffix}", 0.25), RATE)
+    assert np.abs(found[:3900]).max() < 1e-3 < np.abs(found[4100:4200]).max()
+    expected = np.zeros(RATE * 5 // 4, np.float32)
+    expected[4000:] = tone(500, 1.0, 0.4)  # half of .8: the mean of both channels
+    middle = slice(5000, 19000)
+    np.testing.assert_allclose(found[middle], expected[middle], atol=0.01)
 
 
 def test_frame_times_are_those_that_were_written(tmp_path):

@@ -210,7 +210,7 @@ def _run_job(
     name: str, specs: tuple[Spec, ...], needs: tuple[Path, ...], study: str, size: JobSize
 ) -> Job:
     kind = KINDS[type(specs[0])]
-    runs = run_name(specs[0]) if len(specs) == 1 else digest([run_name(spec) for spec in specs])
+    runs = digest(sorted(run_name(spec) for spec in specs))
     processes = 1 if kind == "dataset" else size.n_processes
     # The data set is drawn by two processes; the teacher waits for nobody, students run in pairs.
     threads = size.cores or (1 if kind == "student" else 2)

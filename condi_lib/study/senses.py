@@ -21,18 +21,15 @@ from condi_lib.videos.screenplay import CLASSES, ClipTruth, PantomimeSpec, Panto
 from condi_lib.videos.soundtrack import RATE_HZ, soundtrack
 
 
-def network_table(study: Study, n_classes: int) -> pd.DataFrame:
-    """What each network sees or hears of a clip, and what that costs it.
-
-    Args:
-        study: The study.
-        n_classes: Outputs of the class heads.
+def network_table(study: Study) -> pd.DataFrame:
+    """What each network sees or hears of a clip, and what that costs it; nothing is computed.
 
     Returns:
         Indexed by network, the teacher first: ``shown`` (in words), ``parameters``, ``mmacs``
         (millions of multiply-accumulates of a clip).
     """
     spec = study.spec
+    n_classes = len(CLASSES if spec.dataset.pantomime is not None else study.classes)
     networks = {TEACHER: spec.teacher}
     networks |= {name: loss.student or spec.student for name, loss in spec.losses.items()}
     rows = {}
