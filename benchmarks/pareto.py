@@ -22,15 +22,15 @@ from policy_settings import ADAPTIVE, DIVISION, FIXED, WEIGHTED, ways_to_compare
 from student_sizes import FULL, MARGIN, SIZES, sized
 
 from condi_lib import plotting
+from condi_lib.analysis.stopwatch import classifiers_of, machine, one_thread, time_in_turns
+from condi_lib.analysis.ways import Way, judge
 from condi_lib.evaluation import best_within, pareto_front
 from condi_lib.plotting.style import METHODS, MethodStyle
 from condi_lib.selective import SelectiveClassifier
 from condi_lib.statistics import Interval, bootstrap_difference
 from condi_lib.study import read_study
 from condi_lib.study.datasets import videos_root
-from condi_lib.study.stopwatch import classifiers_of, machine, one_thread, time_in_turns
 from condi_lib.study.study import Study
-from condi_lib.study.ways import Way, judge
 
 COSTS = {
     "ms": "ms",

@@ -7,11 +7,7 @@ from collections.abc import Sequence
 
 from student_sizes import LOSS
 
-from condi_lib.clip_table import DenseView
-from condi_lib.evaluation import decide
-from condi_lib.sampling import Policy, Selected
-from condi_lib.study.study import Study
-from condi_lib.study.ways import (
+from condi_lib.analysis.ways import (
     ADAPTIVE,
     BUDGETS,
     DIVISION,
@@ -23,6 +19,10 @@ from condi_lib.study.ways import (
     pairs_of,
     top_k_ways,
 )
+from condi_lib.clip_table import DenseView
+from condi_lib.evaluation import decide
+from condi_lib.sampling import Policy, Selected
+from condi_lib.study.study import Study
 
 __all__ = ["ADAPTIVE", "BUDGETS", "DIVISION", "FIXED", "WEIGHTED", "ways_to_compare"]
 

@@ -77,7 +77,7 @@ def reference(name: Positional[str] = "full") -> None:
         name: A params file.
     """
     from condi_lib import paths
-    from condi_lib.study import export_reference
+    from condi_lib.analysis import export_reference
 
     export_reference(name, paths.reference_dir())
     times(name)
@@ -93,8 +93,8 @@ def times(name: Positional[str] = "full", method: str = "condi_sr") -> None:
         method: The student of workload division and adaptive stopping.
     """
     from condi_lib import paths
+    from condi_lib.analysis.times import describe_times, export_times
     from condi_lib.study import open_study
-    from condi_lib.study.times import describe_times, export_times
 
     measured = export_times(open_study(name), paths.reference_dir(), method)
     print(describe_times(measured))
@@ -108,8 +108,8 @@ def real_videos(name: Positional[str] = "ut_interaction", method: str = "condi_s
         method: The student to look into.
     """
     from condi_lib import paths
+    from condi_lib.analysis.real_videos import describe, export_real_videos
     from condi_lib.study import open_study
-    from condi_lib.study.real_videos import describe, export_real_videos
 
     table = export_real_videos(open_study(name), paths.reference_dir(), method)
     print("\n".join(describe(table)))

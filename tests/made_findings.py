@@ -16,10 +16,11 @@ import torch
 from numpy.typing import NDArray
 from tiny_study import tiny
 
+from condi_lib.analysis import Findings
+from condi_lib.analysis.findings import write_findings
+from condi_lib.analysis.results import Sweep
 from condi_lib.clip_table import ClipTable, write_clip_table
-from condi_lib.study import Findings, Study, read_study
-from condi_lib.study.findings import write_findings
-from condi_lib.study.results import Sweep
+from condi_lib.study import Study, read_study
 from condi_lib.study.study import FolderStore
 
 N_VIDEOS, N_CLIPS = 200, 6

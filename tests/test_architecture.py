@@ -23,6 +23,7 @@ ROOMS = (
     {"evaluation"},
     {"selective"},
     {"study"},
+    {"analysis"},
     {"claims"},
     {"plotting"},
     {"predict"},

@@ -9,16 +9,16 @@ import pytest
 import torch
 from tiny_study import tiny
 
-from condi_lib.clip_table import ClipTable, write_clip_table
-from condi_lib.confidence import TEMPERATURES, fit_temperature
-from condi_lib.metrics import ece
-from condi_lib.study import Study, read_study
-from condi_lib.study.calibration import (
+from condi_lib.analysis.calibration import (
     calibrated_trial,
     calibration_rows,
     gain_rows_by_way,
     temperatures,
 )
+from condi_lib.clip_table import ClipTable, write_clip_table
+from condi_lib.confidence import TEMPERATURES, fit_temperature
+from condi_lib.metrics import ece
+from condi_lib.study import Study, read_study
 from condi_lib.study.study import FolderStore
 
 SEEDS, N_VIDEOS, N_CLIPS, N_CLASSES = (0, 4), 40, 5, 3

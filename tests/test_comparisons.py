@@ -5,9 +5,8 @@ import pandas as pd
 import pytest
 from tiny_study import tiny
 
-from condi_lib.statistics import Interval, bootstrap_difference
-from condi_lib.study import Findings, Study, read_study
-from condi_lib.study.comparisons import (
+from condi_lib.analysis import Findings
+from condi_lib.analysis.comparisons import (
     chosen_k,
     epochs_of,
     gains_at,
@@ -19,7 +18,9 @@ from condi_lib.study.comparisons import (
     seed_range,
     student_table,
 )
-from condi_lib.study.results import Sweep
+from condi_lib.analysis.results import Sweep
+from condi_lib.statistics import Interval, bootstrap_difference
+from condi_lib.study import Study, read_study
 from condi_lib.study.study import FolderStore
 
 N_SEEDS, N_VIDEOS = 2, 40

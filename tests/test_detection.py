@@ -6,14 +6,15 @@ import pytest
 import torch
 from tiny_study import tiny, write_params
 
+from condi_lib.analysis import findings_of
+from condi_lib.analysis.findings import read_findings, write_findings
+from condi_lib.analysis.novelty import LEVELS, at_level, intervals_at, novelty_rows, novelty_scores
 from condi_lib.clip_table import read_clip_table
 from condi_lib.confidence import energy, max_logit
 from condi_lib.evaluation import detect
 from condi_lib.evaluation.detection import _metrics
 from condi_lib.metrics import auroc, fpr_at_95_tpr
-from condi_lib.study import ensure, findings_of, networks, open_study, read_study
-from condi_lib.study.findings import read_findings, write_findings
-from condi_lib.study.novelty import LEVELS, at_level, intervals_at, novelty_rows, novelty_scores
+from condi_lib.study import ensure, networks, open_study, read_study
 from condi_lib.videos.screenplay import LOOK_ALIKES
 
 # --- metrics ----------------------------------------------------------------------------------

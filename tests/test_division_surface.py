@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 from random_study import FOLDS, LONGEST, SEEDS, views, write_study
 
-from condi_lib.evaluation import decide
-from condi_lib.sampling import Divided, Selected
-from condi_lib.study.divisions import (
+from condi_lib.analysis.divisions import (
     BY_CONFIDENCE,
     BY_ENTROPY,
     DivisionSurface,
@@ -17,7 +15,9 @@ from condi_lib.study.divisions import (
     student_alone,
     votes_at_equal_cost,
 )
-from condi_lib.study.folds import Folds
+from condi_lib.analysis.folds import Folds
+from condi_lib.evaluation import decide
+from condi_lib.sampling import Divided, Selected
 
 
 @pytest.fixture(scope="module")

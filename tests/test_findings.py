@@ -8,25 +8,26 @@ import pandas as pd
 import pytest
 from tiny_study import N_VIDEOS, tiny, write_params
 
-from condi_lib.clip_table import read_clip_table
-from condi_lib.metrics import auroc, auroc_per_video
-from condi_lib.models import load_weights
-from condi_lib.paths import reference_dir
-from condi_lib.scoring import forward_clips
-from condi_lib.statistics import bootstrap_difference
-from condi_lib.study import ensure, export_reference, findings_of, open_study, read_study
-from condi_lib.study.config import StudySpec
-from condi_lib.study.datasets import open_dataset
-from condi_lib.study.findings import (
+from condi_lib.analysis import export_reference, findings_of
+from condi_lib.analysis.findings import (
     Findings,
     compute_findings,
     own_accuracy,
     read_findings,
     write_findings,
 )
+from condi_lib.analysis.results import clip_scores, sweep
+from condi_lib.clip_table import read_clip_table
+from condi_lib.metrics import auroc, auroc_per_video
+from condi_lib.models import load_weights
+from condi_lib.paths import reference_dir
+from condi_lib.scoring import forward_clips
+from condi_lib.statistics import bootstrap_difference
+from condi_lib.study import ensure, open_study, read_study
+from condi_lib.study.config import StudySpec
+from condi_lib.study.datasets import open_dataset
 from condi_lib.study.networks import cross_fit_part
 from condi_lib.study.plan import plan
-from condi_lib.study.results import clip_scores, sweep
 from condi_lib.study.specs import run_folder, run_name
 
 HARD = {"dataset": {"pantomime": {"splits": {"hard": {"n_videos": 12, "n_clips": 3, "cue": 1.0}}}}}

@@ -12,13 +12,13 @@ import pytest
 import torch
 from tiny_study import tiny
 
+from condi_lib.analysis.folds import Folds
+from condi_lib.analysis.results import Sweep, clip_scores, sweep
+from condi_lib.analysis.tables import comparison_table, state_denominator, video_counts
 from condi_lib.clip_table import ClipTable, write_clip_table
 from condi_lib.statistics import bootstrap_fold_mean, bootstrap_mean
 from condi_lib.study import Study, read_study
-from condi_lib.study.folds import Folds
-from condi_lib.study.results import Sweep, clip_scores, sweep
 from condi_lib.study.study import FolderStore
-from condi_lib.study.tables import comparison_table, state_denominator, video_counts
 
 NAN = np.nan
 IDS = [["a", "b"], ["c", "a", "d"], ["e", "d", "c", "b"]]

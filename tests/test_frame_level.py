@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 from tiny_study import tiny, write_params
 
+from condi_lib.analysis import findings_of
 from condi_lib.clip_table import read_clip_table
-from condi_lib.study import ensure, findings_of, open_study, read_study
+from condi_lib.study import ensure, open_study, read_study
 from condi_lib.study.datasets import open_dataset, pantomime_folder
 from condi_lib.study.specs import run_folder
 from condi_lib.videos.decode import read_frames

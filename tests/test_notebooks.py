@@ -119,3 +119,20 @@ def test_the_readme_quotes_only_numbers_that_the_chapters_print():
     quoted = set(NUMBER.findall(answer + table))
     assert len(quoted) > 10
     assert quoted - known == set()
+
+    def test_says_which_figures_it_writes(self, path: Path):
+        prose = "\n".join(map(source, cells(path, "markdown")))
+        assert sorted(set(re.findall(r"`(\w+)\.png`", prose))) == sorted(figure_names(path))
+
+
+def figure_names(path: Path) -> list[str]:
+    return [
+        name
+        for cell in cells(path, "code")
+        for name in re.findall(r'save_figure\(\s*\w+,\s*"(\w+)"', source(cell))
+    ]
+
+
+def test_no_figure_is_overwritten_by_another_chapter():
+    names = [name for path in NOTEBOOKS for name in figure_names(path)]
+    assert len(names) == len(set(names)) >= len(NOTEBOOKS)

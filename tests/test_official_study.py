@@ -12,13 +12,14 @@ import pytest
 import torch
 from tiny_study import tiny, write_params
 
+from condi_lib.analysis import export_reference
+from condi_lib.analysis.results import clip_scores, sweep
+from condi_lib.analysis.tables import best_k_table, state_denominator, video_counts
 from condi_lib.paths import reference_dir
-from condi_lib.study import ensure, export_reference, open_study, read_study
+from condi_lib.study import ensure, open_study, read_study
 from condi_lib.study.datasets import JOURNAL, open_dataset, read_videos
-from condi_lib.study.results import clip_scores, sweep
 from condi_lib.study.specs import DatasetSpec, OfficialSource, run_folder, run_name
 from condi_lib.study.study import FolderStore, Study
-from condi_lib.study.tables import best_k_table, state_denominator, video_counts
 from condi_lib.videos import scan as scan_module
 from condi_lib.videos.catalog import CatalogError
 from condi_lib.videos.decode import check_every_frame, read_frames

@@ -8,11 +8,8 @@ import pytest
 import torch
 from tiny_study import tiny
 
-from condi_lib.clip_table import ClipTable, write_clip_table
-from condi_lib.plotting import accuracy_texts
-from condi_lib.statistics import bootstrap_difference
-from condi_lib.study import Findings, Study, read_study
-from condi_lib.study.backbones import (
+from condi_lib.analysis import Findings
+from condi_lib.analysis.backbones import (
     accuracy_table,
     common_methods,
     contrasts,
@@ -24,8 +21,12 @@ from condi_lib.study.backbones import (
     ranks_of,
     readable,
 )
-from condi_lib.study.findings import write_findings
-from condi_lib.study.results import Sweep
+from condi_lib.analysis.findings import write_findings
+from condi_lib.analysis.results import Sweep
+from condi_lib.clip_table import ClipTable, write_clip_table
+from condi_lib.plotting import accuracy_texts
+from condi_lib.statistics import bootstrap_difference
+from condi_lib.study import Study, read_study
 from condi_lib.study.study import FolderStore
 
 N_VIDEOS, N_CLIPS = 60, 4

@@ -21,11 +21,11 @@ from random_study import (
 )
 from tiny_study import tiny
 
+from condi_lib.analysis.controls import size_and_length_accuracy
+from condi_lib.analysis.results import WITHOUT_STUDENT, clip_scores, failure_rows, sweep
 from condi_lib.evaluation import correct_over_k
 from condi_lib.metrics import failure_prediction
 from condi_lib.study import Study, read_study
-from condi_lib.study.controls import size_and_length_accuracy
-from condi_lib.study.results import WITHOUT_STUDENT, clip_scores, failure_rows, sweep
 from condi_lib.study.study import FolderStore
 
 DETERMINISTIC = [name for name in WITHOUT_STUDENT if name != "random"]

@@ -9,12 +9,13 @@ import yaml
 from tiny_study import tiny
 
 from condi_lib import paths
+from condi_lib.analysis import Findings, rule
+from condi_lib.analysis.findings import write_findings
+from condi_lib.analysis.results import Sweep
+from condi_lib.analysis.trials import Trial
 from condi_lib.statistics import Interval
-from condi_lib.study import Findings, Study, open_study, read_study, rule
-from condi_lib.study.findings import write_findings
-from condi_lib.study.results import Sweep
+from condi_lib.study import Study, open_study, read_study
 from condi_lib.study.study import FolderStore
-from condi_lib.study.trials import Trial
 
 
 def table(x, gain, width=0.01, **others):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from condi_lib.study.savings import (
+from condi_lib.analysis.savings import (
     break_even_k,
     break_even_macs,
     by_length,

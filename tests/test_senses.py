@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from tiny_study import tiny, write_params
 
+from condi_lib.analysis.results import Sweep
+from condi_lib.analysis.senses import accuracy_between, network_table, sounds_of_actions
 from condi_lib.plotting import METHODS, sound_sheet
 from condi_lib.statistics import bootstrap_difference
 from condi_lib.study import open_study
-from condi_lib.study.results import Sweep
-from condi_lib.study.senses import accuracy_between, network_table, sounds_of_actions
 from condi_lib.videos.log_mel import LogMel
 from condi_lib.videos.screenplay import CLASSES, PantomimeSpec
 

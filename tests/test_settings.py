@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 from tiny_study import tiny
 
+from condi_lib.analysis import Findings
+from condi_lib.analysis.results import Sweep
+from condi_lib.analysis.settings import by_setting, setting_sweeps, settings_of, sweep_rows
 from condi_lib.statistics import bootstrap_difference
-from condi_lib.study import Findings, Study, read_study
-from condi_lib.study.results import Sweep
-from condi_lib.study.settings import by_setting, setting_sweeps, settings_of, sweep_rows
+from condi_lib.study import Study, read_study
 from condi_lib.study.study import FolderStore
 from condi_lib.training import Schedule
 

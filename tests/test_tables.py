@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from condi_lib.statistics import bootstrap_difference
-from condi_lib.study.results import Sweep
-from condi_lib.study.tables import (
+from condi_lib.analysis.results import Sweep
+from condi_lib.analysis.tables import (
     best_k_table,
     comparison_table,
     published_accuracies,
     published_loss_ablation,
 )
+from condi_lib.statistics import bootstrap_difference
 
 
 def sweep_of(**right_at_k: list[list[int]]) -> Sweep:

@@ -7,13 +7,10 @@ from tiny_study import tiny, write_params
 from video_files import numbered_frames
 
 from condi_lib.__main__ import main
-from condi_lib.paths import reference_dir
-from condi_lib.sampling import DENSE, Selected
-from condi_lib.study import Study, ensure, open_study
-from condi_lib.study import times as times_room
-from condi_lib.study.real_videos import describe, export_real_videos, read_real_videos
-from condi_lib.study.results import sweep
-from condi_lib.study.stopwatch import (
+from condi_lib.analysis import times as times_room
+from condi_lib.analysis.real_videos import describe, export_real_videos, read_real_videos
+from condi_lib.analysis.results import sweep
+from condi_lib.analysis.stopwatch import (
     MADE,
     TEST,
     classifiers_of,
@@ -21,16 +18,19 @@ from condi_lib.study.stopwatch import (
     test_files,
     time_in_turns,
 )
-from condi_lib.study.study import FolderStore
-from condi_lib.study.tables import best_k_table
-from condi_lib.study.times import (
+from condi_lib.analysis.tables import best_k_table
+from condi_lib.analysis.times import (
     describe_times,
     division_lists,
     timed_ways,
     times_of,
     ways_of_length,
 )
-from condi_lib.study.ways import clip_macs, dense_way, judge, top_k_ways
+from condi_lib.analysis.ways import clip_macs, dense_way, judge, top_k_ways
+from condi_lib.paths import reference_dir
+from condi_lib.sampling import DENSE, Selected
+from condi_lib.study import Study, ensure, open_study
+from condi_lib.study.study import FolderStore
 from condi_lib.videos.decode import probe, write_video
 
 test_files.__test__ = False  # pytest would take it for a test

@@ -7,20 +7,18 @@ import pandas as pd
 import pytest
 from tiny_study import tiny
 
-from condi_lib.evaluation import slope_weights
-from condi_lib.study import Findings, Study, read_study
-from condi_lib.study.conditions import (
+from condi_lib.analysis import Findings
+from condi_lib.analysis.conditions import (
     cells,
     conditions_of,
     lengths,
     students_trained_otherwise,
     val_of,
 )
-from condi_lib.study.findings import write_findings
-from condi_lib.study.results import WITHOUT_STUDENT, Sweep
-from condi_lib.study.study import FolderStore
-from condi_lib.study.teachers import describe_teacher, teacher_rows, teacher_trials
-from condi_lib.study.trials import (
+from condi_lib.analysis.findings import write_findings
+from condi_lib.analysis.results import WITHOUT_STUDENT, Sweep
+from condi_lib.analysis.teachers import describe_teacher, teacher_rows, teacher_trials
+from condi_lib.analysis.trials import (
     complete_lines,
     gain_between,
     gain_grid,
@@ -32,6 +30,9 @@ from condi_lib.study.trials import (
     trial,
     trial_of,
 )
+from condi_lib.evaluation import slope_weights
+from condi_lib.study import Study, read_study
+from condi_lib.study.study import FolderStore
 
 # Names that mislead on purpose: what counts is what the spec says of each split.
 OWN = {"key_share": 0.2, "confuser_share": 0.6, "cue": 0.7}

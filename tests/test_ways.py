@@ -5,13 +5,9 @@ import pandas as pd
 import pytest
 from random_study import FOLDS, LOSSES, N_CLASSES, SEEDS, views, write_study
 
-from condi_lib.cost import macs
-from condi_lib.evaluation import choose_adaptive, decide
-from condi_lib.models import Student, build_backbone
-from condi_lib.sampling import DENSE, Divided, Selected
-from condi_lib.study.frontier import best_at_equal_cost, timed_methods, with_times
-from condi_lib.study.results import sweep
-from condi_lib.study.ways import (
+from condi_lib.analysis.frontier import best_at_equal_cost, timed_methods, with_times
+from condi_lib.analysis.results import sweep
+from condi_lib.analysis.ways import (
     POWERS,
     adaptive_ways,
     clip_macs,
@@ -22,6 +18,10 @@ from condi_lib.study.ways import (
     pairs_of,
     top_k_ways,
 )
+from condi_lib.cost import macs
+from condi_lib.evaluation import choose_adaptive, decide
+from condi_lib.models import Student, build_backbone
+from condi_lib.sampling import DENSE, Divided, Selected
 
 
 @pytest.fixture(scope="module")

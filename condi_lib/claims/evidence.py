@@ -12,10 +12,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from condi_lib.analysis import Findings, findings_of
+from condi_lib.analysis.results import Sweep
 from condi_lib.claims.rules import Effect, Rule
 from condi_lib.losses import LOSSES
-from condi_lib.study import Findings, Study, findings_of
-from condi_lib.study.results import Sweep
+from condi_lib.study import Study
 from condi_lib.study.study import FolderStore
 
 DEFAULT, PAPER_LIKE = "default", "paper-like"

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pandas as pd
 
 from condi_lib import paths
-from condi_lib.study.tables import published_accuracies
+from condi_lib.analysis.tables import published_accuracies
 
 Effects = dict[str, dict[str, float]]
 

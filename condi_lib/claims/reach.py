@@ -13,15 +13,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from condi_lib.analysis.stopwatch import TEST
+from condi_lib.analysis.times import times_of
+from condi_lib.analysis.ways import DIVISION
 from condi_lib.claims.accuracy import DENSE, Comparisons, compare, label_of
 from condi_lib.claims.evidence import Comparison, Regime, Untestable
 from condi_lib.claims.rules import FAR, LARGER, NO_LARGER, Effect, more_than
 from condi_lib.clip_table import ClipTable
 from condi_lib.evaluation import divide_every_way
 from condi_lib.statistics import Interval, bootstrap_mean, bootstrap_metric
-from condi_lib.study.stopwatch import TEST
-from condi_lib.study.times import times_of
-from condi_lib.study.ways import DIVISION
 
 SURE = 0.9  # the teacher is sure of a clip if its largest softmax probability is at least this
 HALF = 0.5

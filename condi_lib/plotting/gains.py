@@ -16,7 +16,7 @@ from condi_lib.plotting.line_labels import label_lines
 from condi_lib.plotting.style import INK, QUIET, MethodStyle, styles_of, text_on
 from condi_lib.statistics import Interval
 
-# How one calibrated temperature is used (condi_lib.study.calibration): methods keep their colours.
+# How one calibrated temperature is used (condi_lib.analysis.calibration); methods keep colours.
 CALIBRATION_LOOKS = {
     "as it is": MethodStyle("as it is", INK, "o"),
     "ranked by it": MethodStyle("ranked by it", "#44AA99", "<"),

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from condi_lib.analysis.backbones import BEST, CHOSEN, TIED, AccuracyTable
 from condi_lib.plotting.style import style_of
-from condi_lib.study.backbones import BEST, CHOSEN, TIED, AccuracyTable
 
 _SIGNS = {BEST: "*", TIED: "~"}
 _LEGEND = "the best of its teacher's rows in each column, the oracle apart"

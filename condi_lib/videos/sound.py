@@ -31,7 +31,7 @@ def has_sound(path: str | Path) -> bool:
 
 
 def read_sound(path: str | Path, rate_hz: int = 16000, start_sec: float = 0.0) -> Samples | None:
-    """Decode a file's sound: all channels mixed into one, resampled.
+    """Decode a file's sound: the mean of all channels, resampled.
 
     Gaps in the track are silent. What comes before ``start_sec`` is left out; a track that begins
     after it begins with silence. A second takes 4 bytes times the rate of memory.
@@ -70,7 +70,7 @@ def _pieces(
     container: InputContainer, track: AudioStream, rate_hz: int
 ) -> Iterator[tuple[int, Samples]]:
     """Place and samples of each decoded piece."""
-    resampler = AudioResampler(format="flt", layout="mono", rate=rate_hz)
+    resampler = AudioResampler(format="fltp", rate=rate_hz)
     track.codec_context.thread_count = 1
     for frame in container.decode(track):
         yield from map(_piece, resampler.resample(frame))
@@ -79,7 +79,8 @@ def _pieces(
 
 def _piece(frame: AudioFrame) -> tuple[int, Samples]:
     place = 0 if frame.pts is None else round(frame.pts * frame.time_base * frame.sample_rate)
-    return place, frame.to_ndarray()[0]
+    # FFmpeg's own mix is a weighted sum, louder than the loudest channel.
+    return place, frame.to_ndarray().mean(axis=0)
 
 
 def _joined(pieces: list[tuple[int, Samples]], start: int, jitter: int) -> Samples:

@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 
 from condi_lib import paths
+from condi_lib.analysis.controls import size_and_length_hits
+from condi_lib.analysis.divisions import division_surface, votes_at_equal_cost
+from condi_lib.analysis.results import clip_scores, sweep
+from condi_lib.analysis.savings import break_even_k, mean_times, saved
+from condi_lib.analysis.tables import best_k_table
+from condi_lib.analysis.times import times_of
+from condi_lib.analysis.ways import PAPER_K, adaptive_ways, confident_student, judge, top_k_ways
 from condi_lib.statistics import Interval, bootstrap_mean
-from condi_lib.study.controls import size_and_length_hits
-from condi_lib.study.divisions import division_surface, votes_at_equal_cost
-from condi_lib.study.results import clip_scores, sweep
-from condi_lib.study.savings import break_even_k, mean_times, saved
 from condi_lib.study.study import Study
-from condi_lib.study.tables import best_k_table
-from condi_lib.study.times import times_of
-from condi_lib.study.ways import PAPER_K, adaptive_ways, confident_student, judge, top_k_ways
 
 FILE = "real_videos.csv"
 SURE = 0.9  # the teacher is sure of a clip if its max softmax is at least this, as in chapter 01

@@ -13,15 +13,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from condi_lib import paths
+from condi_lib.analysis.findings import findings_of
+from condi_lib.analysis.results import Sweep
+from condi_lib.analysis.tables import published_accuracies
+from condi_lib.analysis.trials import Trial, paired_gain_between, trial
 from condi_lib.evaluation import Ranks, rank_methods
 from condi_lib.evaluation.across import concordance
 from condi_lib.statistics import Interval
-from condi_lib.study.findings import findings_of
-from condi_lib.study.results import Sweep
 from condi_lib.study.specs import TeacherSpec
 from condi_lib.study.study import Study
-from condi_lib.study.tables import published_accuracies
-from condi_lib.study.trials import Trial, paired_gain_between, trial
 
 WITHOUT_STUDENT = ("oracle", "random", "equidistant", "teacher_max_softmax")
 PAPER_METHODS = ("random", "equidistant", "bce_conf", "st_ent", "st_conf", "condi_sr")

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from condi_lib.analysis.findings import Findings, findings_of
+from condi_lib.analysis.results import sampler_of
+from condi_lib.analysis.trials import Trial, trial
 from condi_lib.study.config import StudySpec
-from condi_lib.study.findings import Findings, findings_of
-from condi_lib.study.results import sampler_of
 from condi_lib.study.study import Study
-from condi_lib.study.trials import Trial, trial
 
 SOFTMAX = "teacher_max_softmax"
 

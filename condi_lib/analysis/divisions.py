@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from condi_lib.analysis.folds import Folds, mean_interval, paired_interval
+from condi_lib.analysis.results import Sweep, folds_of, longest_video
+from condi_lib.analysis.ways import DIVISION, division_ways, judge, pairs_of
 from condi_lib.evaluation import correct_over_k, divide_every_way
 from condi_lib.sampling import OVERLAPS
 from condi_lib.statistics import Interval
-from condi_lib.study.folds import Folds, mean_interval, paired_interval
-from condi_lib.study.results import Sweep, folds_of, longest_video
 from condi_lib.study.study import Study
-from condi_lib.study.ways import DIVISION, division_ways, judge, pairs_of
 
 BY_CONFIDENCE, BY_ENTROPY = "student_by_confidence", "student_by_entropy"
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from condi_lib.analysis.findings import compute_findings, findings_of, write_findings
 from condi_lib.clip_table import write_clip_table
 from condi_lib.study.config import TEACHER, StudySpec
-from condi_lib.study.findings import compute_findings, findings_of, write_findings
 from condi_lib.study.params import Fields, read_fields
 from condi_lib.study.study import FolderStore, Study, fold_tail, network_stem, open_study
 

@@ -14,15 +14,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from condi_lib.digests import digest, essentials
-from condi_lib.metrics import auroc, auroc_per_video, failure_prediction
-from condi_lib.statistics import Interval, bootstrap_fold_mean
-from condi_lib.study.chapters import code_hash
-from condi_lib.study.config import TEACHER
-from condi_lib.study.folds import Folds
-from condi_lib.study.novelty import novelty_rows
-from condi_lib.study.plan import study_folder
-from condi_lib.study.results import (
+from condi_lib.analysis.folds import Folds
+from condi_lib.analysis.novelty import novelty_rows
+from condi_lib.analysis.results import (
     PLACES,
     WITHOUT_STUDENT,
     Sweep,
@@ -31,6 +25,12 @@ from condi_lib.study.results import (
     students_of,
     sweep,
 )
+from condi_lib.digests import digest, essentials
+from condi_lib.metrics import auroc, auroc_per_video, failure_prediction
+from condi_lib.statistics import Interval, bootstrap_fold_mean
+from condi_lib.study.chapters import code_hash
+from condi_lib.study.config import TEACHER
+from condi_lib.study.plan import study_folder
 from condi_lib.study.study import FolderStore, Study
 
 RIGHT, METRICS, HISTORY = "right.npz", "metrics.csv", "history.csv"
@@ -57,7 +57,7 @@ class Findings:
             :func:`condi_lib.metrics.failure_prediction`.
         history: Training histories, one row per ``network``, ``seed``, ``fold`` and epoch.
         novelty: How well scores tell videos of classes that the teacher was not trained on, see
-            :func:`condi_lib.study.novelty.novelty_rows`; empty where it was trained on all.
+            :func:`condi_lib.analysis.novelty.novelty_rows`; empty where it was trained on all.
         video_auroc: By split and method, AUROC of the score inside each video, float32 ``[S, V]``;
             NaN where the teacher is right, or wrong, on all clips of a video.
     """

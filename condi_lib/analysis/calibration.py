@@ -12,16 +12,16 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from condi_lib.analysis.findings import SURE
+from condi_lib.analysis.results import Sweep, sampler_of, sweep
+from condi_lib.analysis.trials import Trial
 from condi_lib.clip_table import ClipTable, DenseView
 from condi_lib.confidence import fit_temperature, max_softmax
 from condi_lib.evaluation import correct_over_k
 from condi_lib.metrics import ece
 from condi_lib.sampling import Sampler
 from condi_lib.sampling.samplers import RankedBy
-from condi_lib.study.findings import SURE
-from condi_lib.study.results import Sweep, sampler_of, sweep
 from condi_lib.study.study import Study
-from condi_lib.study.trials import Trial
 
 SOFTMAX = "teacher_max_softmax"
 PLAIN, RANKED, AVERAGED, BOTH = "as it is", "ranked by it", "averaged with it", "both"

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from condi_lib.analysis.folds import Folds
 from condi_lib.confidence import max_softmax, negative_entropy, true_class_probability
 from condi_lib.evaluation import accuracy_rows, best_k, correct_over_k
 from condi_lib.losses import LOSSES
@@ -27,7 +28,6 @@ from condi_lib.statistics import (
     bootstrap_mean,
     paired_permutation_test,
 )
-from condi_lib.study.folds import Folds
 from condi_lib.study.study import Study
 
 WITHOUT_STUDENT = (

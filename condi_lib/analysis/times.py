@@ -12,12 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from condi_lib.digests import digest
-from condi_lib.study.locks import alone
-from condi_lib.study.plan import study_folder
-from condi_lib.study.results import longest_video
-from condi_lib.study.specs import run_name
-from condi_lib.study.stopwatch import (
+from condi_lib.analysis.results import longest_video
+from condi_lib.analysis.stopwatch import (
     MADE,
     TEST,
     classifiers_of,
@@ -28,8 +24,7 @@ from condi_lib.study.stopwatch import (
     time_in_turns,
     timed_rows,
 )
-from condi_lib.study.study import FolderStore, Study
-from condi_lib.study.ways import (
+from condi_lib.analysis.ways import (
     PAPER_K,
     Way,
     adaptive_ways,
@@ -38,6 +33,11 @@ from condi_lib.study.ways import (
     pairs_of,
     top_k_ways,
 )
+from condi_lib.digests import digest
+from condi_lib.study.locks import alone
+from condi_lib.study.plan import study_folder
+from condi_lib.study.specs import run_name
+from condi_lib.study.study import FolderStore, Study
 
 TIMES = "times.csv"
 VERSION = 1  # raise it when times measured by older code should not be read any more

@@ -18,13 +18,13 @@ import numpy as np
 import pandas as pd
 import torch
 
+from condi_lib.analysis.ways import Name, Pair, Way, pairs_of
 from condi_lib.distributed import pick_device
 from condi_lib.sampling import DENSE
 from condi_lib.selective import Prediction, SelectiveClassifier
 from condi_lib.study.datasets import videos_root
 from condi_lib.study.ensure import ensure
 from condi_lib.study.study import Study
-from condi_lib.study.ways import Name, Pair, Way, pairs_of
 from condi_lib.training import WEIGHTS
 from condi_lib.videos.decode import read_frames, write_video
 from condi_lib.videos.pantomime import PantomimeSplit, write_pantomime

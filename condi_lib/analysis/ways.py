@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from condi_lib.analysis.folds import Folds, mean_interval, paired_interval
+from condi_lib.analysis.results import folds_of, sampler_of
 from condi_lib.clip_table import ClipTable, DenseView
 from condi_lib.cost import macs
 from condi_lib.evaluation import choose_adaptive_within, correct_over_k, decide
 from condi_lib.models import Student, build_backbone
 from condi_lib.sampling import DENSE, Divided, Policy, Selected
 from condi_lib.statistics import Interval
-from condi_lib.study.folds import Folds, mean_interval, paired_interval
-from condi_lib.study.results import folds_of, sampler_of
 from condi_lib.study.specs import StudentSpec, TeacherSpec
 from condi_lib.study.study import Study
 

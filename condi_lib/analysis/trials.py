@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from condi_lib.analysis.conditions import Condition, val_of
+from condi_lib.analysis.findings import Findings
+from condi_lib.analysis.results import WITHOUT_STUDENT, Sweep
 from condi_lib.evaluation import slope_weights, weighted_sum
 from condi_lib.statistics import Interval, bootstrap_mean
-from condi_lib.study.conditions import Condition, val_of
-from condi_lib.study.findings import Findings
-from condi_lib.study.results import WITHOUT_STUDENT, Sweep
 
 Floats = NDArray[np.float64]
 

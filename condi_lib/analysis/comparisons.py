@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from condi_lib.analysis.findings import Findings
 from condi_lib.statistics import Interval
-from condi_lib.study.findings import Findings
 from condi_lib.study.study import Study
 
 TEACHER_SCORE = "teacher_max_softmax"

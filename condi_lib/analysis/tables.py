@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from condi_lib import paths
-from condi_lib.study.results import Sweep
+from condi_lib.analysis.results import Sweep
 from condi_lib.study.study import Study
 from condi_lib.videos.scan import KINDS
 

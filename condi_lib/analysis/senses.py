@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from condi_lib.analysis.results import Sweep
 from condi_lib.cost import macs, parameters
 from condi_lib.models import Student, build_backbone
 from condi_lib.models.glimpse import glimpse_of
 from condi_lib.statistics import Interval, bootstrap_difference
 from condi_lib.study.config import TEACHER
-from condi_lib.study.results import Sweep
 from condi_lib.study.specs import DatasetSpec, NetworkSpec
 from condi_lib.study.study import Study
 from condi_lib.videos.clips import ClipGrid

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from condi_lib.analysis.divisions import DivisionSurface
+from condi_lib.analysis.savings import mean_times, saved
+from condi_lib.analysis.stopwatch import TEST
+from condi_lib.analysis.ways import DIVISION, Judged, Name, Way, dense_way, top_k_ways
 from condi_lib.evaluation import best_within, pareto_front
-from condi_lib.study.divisions import DivisionSurface
-from condi_lib.study.savings import mean_times, saved
-from condi_lib.study.stopwatch import TEST
 from condi_lib.study.study import Study
-from condi_lib.study.ways import DIVISION, Judged, Name, Way, dense_way, top_k_ways
 
 
 def timed_methods(study: Study, times: pd.DataFrame) -> list[Way]:

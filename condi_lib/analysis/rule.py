@@ -13,12 +13,12 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from condi_lib import paths
+from condi_lib.analysis.conditions import Condition, cells, conditions_of
+from condi_lib.analysis.findings import findings_of
+from condi_lib.analysis.trials import Trial, trial_of
 from condi_lib.statistics import Interval
-from condi_lib.study.conditions import Condition, cells, conditions_of
 from condi_lib.study.config import REFERENCE
-from condi_lib.study.findings import findings_of
 from condi_lib.study.study import Study, open_study
-from condi_lib.study.trials import Trial, trial_of
 
 GROUP, CONDITIONS = "when_does_it_help", "conditions"
 ORACLE, SOFTMAX = "oracle", "teacher_max_softmax"

@@ -11,10 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from torch import Tensor
 
+from condi_lib.analysis.results import sampler_of, students_of
 from condi_lib.confidence import energy, max_logit, max_softmax, negative_entropy
 from condi_lib.evaluation import Detection, detect
 from condi_lib.statistics import Interval
-from condi_lib.study.results import sampler_of, students_of
 from condi_lib.study.study import Study
 
 OF_TEACHER: dict[str, Callable[[Tensor], Tensor]] = {

@@ -10,9 +10,9 @@ from typing import Any
 
 import pandas as pd
 
+from condi_lib.analysis.comparisons import chosen_k, seed_range, val_split_of
+from condi_lib.analysis.findings import Findings
 from condi_lib.losses import build_objective
-from condi_lib.study.comparisons import chosen_k, seed_range, val_split_of
-from condi_lib.study.findings import Findings
 from condi_lib.study.study import Study
 from condi_lib.training import Schedule
 

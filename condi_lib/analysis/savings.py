@@ -1,16 +1,16 @@
 """What measured times say: how much skipping clips saves, and from how many clips on it does not.
 
-Times are those of :func:`condi_lib.study.times.times_of`. Intervals are bootstrapped over the timed
-files; a saving is relative to dense on the same file.
+Times are those of :func:`condi_lib.analysis.times.times_of`. Intervals are bootstrapped over the
+timed files; a saving is relative to dense on the same file.
 """
 
 import numpy as np
 import pandas as pd
 
 from condi_lib import paths
+from condi_lib.analysis.stopwatch import MADE, TEST
+from condi_lib.analysis.ways import DIVISION, Name
 from condi_lib.statistics import Interval, bootstrap_mean
-from condi_lib.study.stopwatch import MADE, TEST
-from condi_lib.study.ways import DIVISION, Name
 
 ROUNDING = 1e-9  # of a fitted line
 PARTS = ("ms", "cpu_ms", "decode_ms", "student_ms", "teacher_ms")
