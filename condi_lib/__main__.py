@@ -86,7 +86,7 @@ def reference(name: Positional[str] = "full") -> None:
 def times(name: Positional[str] = "full", method: str = "condi_sr") -> None:
     """Measure what each way of classifying takes per video; writes data/reference/times.csv.
 
-    Two to three minutes on a machine that has nothing else to do.
+    Some ten minutes on a machine that has nothing else to do.
 
     Args:
         name: A params file; its runs must be there, or are computed.

@@ -8,6 +8,7 @@ it.
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -42,8 +43,18 @@ from condi_lib.study.study import FolderStore, Study
 TIMES = "times.csv"
 VERSION = 1  # raise it when times measured by older code should not be read any more
 LENGTHS = (3, 6, 12, 24, 48)  # clips of the videos that are made to see how time grows
-LIVE_SEC, REFERENCE_SEC = 30.0, 140.0  # about how long measuring may take
-MOST_FILES, FEW_FILES, ROUNDS = 12, 4, 3
+LIVE_SEC, REFERENCE_SEC = 30.0, 600.0  # about how long measuring may take
+
+
+class _Effort(NamedTuple):
+    """How thoroughly times are measured."""
+
+    files: int  # test files at most
+    made: int  # files of each length that are made
+    rounds: int  # in each of which every way classifies the file once
+
+
+QUICK, THOROUGH = _Effort(files=4, made=1, rounds=3), _Effort(files=12, made=3, rounds=5)
 
 
 def times_of(study: Study, method: str = "condi_sr", budget_sec: float = LIVE_SEC) -> pd.DataFrame:
@@ -84,18 +95,20 @@ def times_of(study: Study, method: str = "condi_sr", budget_sec: float = LIVE_SE
 def measure_times(study: Study, method: str, budget_sec: float) -> pd.DataFrame:
     """Measure the table that :func:`times_of` describes; networks are trained if need be."""
     thorough = budget_sec > LIVE_SEC
+    effort = THOROUGH if thorough else QUICK
     ways = timed_ways(study, method, thorough)
     with one_thread(), tempfile.TemporaryDirectory() as folder:
         first, *_ = test_files(study, 1)
         start = time.perf_counter()
         time_in_turns(list(classifiers_of(study, first.pair, ways).values()), first.path, 1)
         n_passes = 0.75 * budget_sec / (time.perf_counter() - start)
-        n_files = int(np.clip(n_passes // ROUNDS, 2, MOST_FILES if thorough else FEW_FILES))
-        rows = [timed_rows(study, ways, video, ROUNDS) for video in test_files(study, n_files)]
+        n_files = int(np.clip(n_passes // effort.rounds, 2, effort.files))
+        files = test_files(study, n_files)
+        rows = [timed_rows(study, ways, video, effort.rounds) for video in files]
         for n_clips in LENGTHS:
             other = ways_of_length(study, method, n_clips)
-            for video in made_files(study, n_clips, Path(folder), 2 if thorough else 1):
-                rows.append(timed_rows(study, other, video, ROUNDS))
+            for video in made_files(study, n_clips, Path(folder), effort.made):
+                rows.append(timed_rows(study, other, video, effort.rounds))
     return pd.concat(rows, ignore_index=True).assign(threads=1, machine=machine())
 
 
