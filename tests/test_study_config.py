@@ -187,6 +187,19 @@ def test_null_takes_out_what_a_file_further_below_has(root):
     assert list(read_study(again).losses) == ["condi_sr", "st_ent"]
 
 
+def test_a_variant_still_takes_out_a_field_of_the_study_where_another_file_adds_to_it(root):
+    student = {"val_split": None, "training": {"epochs": 1}}
+    fields = {"dataset": {"pantomime": {"splits": {"val": None}}}, "student": student}
+    variants = {"a": {"b": fields}}
+    write_params(root, tiny(variants=variants), "base")
+    more = {"a": {"b": {"dataset": {"pantomime": {"splits": {"test": {"n_videos": 5}}}}}}}
+    write_params(root, {"extends": "base", "variants": more}, "top")
+    below, above = read_study("base"), read_study("top").variants["a"]["b"]
+    assert "val" in below.dataset.pantomime.splits
+    assert set(below.dataset.pantomime.splits) - set(above.dataset.pantomime.splits) == {"val"}
+    assert above.dataset.pantomime.splits["test"].n_videos == 5
+
+
 def test_files_may_extend_files_beside_them_wherever_they_are(root, tmp_path):
     write_params(root, tiny(), "base")
     folder = tmp_path / "elsewhere"

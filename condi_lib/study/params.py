@@ -167,11 +167,15 @@ def params_path(source: str | Path, beside: Path | None = None) -> Path:
 
 
 def _merged(base: Fields, fields: Fields) -> Fields:
+    """``base`` with ``fields`` over it; null takes out.
+
+    A null of ``base`` that took out nothing stays: in a variant it is for the study's own field.
+    """
     merged = dict(base)
     for key, value in fields.items():
         both = isinstance(value, dict) and isinstance(base.get(key), dict)
         merged[key] = _merged(base[key], value) if both else value
-    return {key: value for key, value in merged.items() if value is not None}
+    return {key: value for key, value in merged.items() if not (key in fields and value is None)}
 
 
 class _Loader(yaml.SafeLoader):
