@@ -188,7 +188,7 @@ def test_null_takes_out_what_a_file_further_below_has(root):
 
 
 def test_a_variant_still_takes_out_a_field_of_the_study_where_another_file_adds_to_it(root):
-    student = {"val_split": None, "training": {"epochs": 1}}
+    student = {"val_split": "", "training": {"epochs": 1}}
     fields = {"dataset": {"pantomime": {"splits": {"val": None}}}, "student": student}
     variants = {"a": {"b": fields}}
     write_params(root, tiny(variants=variants), "base")
