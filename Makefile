@@ -28,6 +28,7 @@ full: $(READY)  ## the study with every seed, as behind the committed reference 
 
 reference: full  ## commit-ready: the full study's tables to data/reference, notebooks run on them
 	$(RUN) -m condi_lib reference full
+	$(RUN) -m condi_lib times full
 	$(RUN) -m jupyter nbconvert --to notebook --execute --inplace $(NOTEBOOKS)
 	$(RUN) -m nbstripout --keep-output --keep-count --keep-id --extra-keys "$(NOISE)" $(NOTEBOOKS)
 

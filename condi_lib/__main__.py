@@ -71,7 +71,7 @@ def jobs(name: Positional[str]) -> None:
 def reference(name: Positional[str] = "full") -> None:
     """Export a computed study's clip tables to data/reference, for the committed notebooks.
 
-    Its times are measured as well (`times`), for which the machine should have nothing else to do.
+    Times that are there stay as they are; `times` measures them.
 
     Args:
         name: A params file.
@@ -80,7 +80,6 @@ def reference(name: Positional[str] = "full") -> None:
     from condi_lib.analysis import export_reference
 
     export_reference(name, paths.reference_dir())
-    times(name)
 
 
 def times(name: Positional[str] = "full", method: str = "condi_sr") -> None:

@@ -136,6 +136,8 @@ def effect(value, low, high, *by_seed):
         (less_than(0.05), effect(0.07, 0.06, 0.08), NOT_REPRODUCED),
         (less_than(0.05), effect(0.07, math.nan, math.nan, 0.07, 0.07), UNDECIDED),
         (LARGER, effect(0.1, 0.01, 0.2, 0.1), UNDECIDED),  # one seed
+        (LARGER, effect(0.1, 0.01, 0.2, 0.1, 0.1), UNDECIDED),
+        (LARGER, effect(0.1, 0.01, 0.2, 0.1, 0.1, 0.1), REPRODUCED),
     ],
 )
 def test_a_rule_looks_where_the_interval_and_the_seeds_lie(rule, found, outcome):
@@ -405,7 +407,7 @@ def test_one_seed_decides_nothing_but_what_is_so_by_construction(tmp_path):
     assert outcomes.pop(17) == REPRODUCED
     assert outcomes.pop(13) == UNTESTABLE  # no times
     assert set(outcomes.values()) == {UNDECIDED}
-    assert "one seed only, which by itself would say: reproduced" in verdict(study, 3).reason
+    assert "one seed only, which would say: reproduced" in verdict(study, 3).reason
 
 
 def test_a_study_with_one_student_and_no_clips_says_what_it_lacks(tmp_path):

@@ -6,7 +6,7 @@ holds and one where it is refuted, and judges by where the 95 % interval lies:
 
 - *reproduced*: the whole interval lies where the claim holds, and so do four of five seeds;
 - *not reproduced*: the whole interval lies where it is refuted, and so do four of five seeds;
-- *undecided*: anything else; also whatever one seed alone says, since another training might not.
+- *undecided*: anything else; also whatever fewer than three seeds say: other trainings might not.
 
 "A is better than B" and "A is no better than B" divide the axis alike, so that each is refuted by
 what shows the other: a difference is there if its interval excludes 0, and none that matters if it
@@ -30,6 +30,7 @@ OUTCOMES = (REPRODUCED, NOT_REPRODUCED, UNDECIDED, UNTESTABLE)
 MARGIN = 0.02  # differences of less than 2 points do not matter here
 FAR = 0.05  # "far above": by more than 5 points
 AGREEING = 0.8  # the share of seeds that must say the same
+FEWEST_SEEDS = 3
 Region = tuple[float, float]
 
 
@@ -85,12 +86,12 @@ class Rule:
 
     def outcome(self, effect: Effect) -> str:
         """Judge an effect; see the module for the rule."""
-        if self.needs_seeds and len(effect.by_seed) < 2:
+        if self.needs_seeds and len(effect.by_seed) < FEWEST_SEEDS:
             return UNDECIDED
         return self.by_interval(effect)
 
     def by_interval(self, effect: Effect) -> str:
-        """The same, were one seed enough."""
+        """The same, were any number of seeds enough."""
         if self._shown(effect, self.holds):
             return REPRODUCED
         if any(self._shown(effect, region) for region in self.refuted):
@@ -101,8 +102,9 @@ class Rule:
         """Why an effect is undecided; empty where it is not."""
         if self.outcome(effect) != UNDECIDED:
             return ""
-        if len(effect.by_seed) < 2:
-            return f"one seed only, which by itself would say: {self.by_interval(effect)}"
+        if (n := len(effect.by_seed)) < FEWEST_SEEDS:
+            few = "one seed" if n == 1 else f"{n} seeds"
+            return f"{few} only, which would say: {self.by_interval(effect)}"
         if math.isnan(effect.interval.low):
             return "there is no interval"
         if any(effect.lies_in(region) for region in (self.holds, *self.refuted)):
