@@ -84,4 +84,5 @@ def _quiet(ax: Axes, origin: float) -> None:
     ax.grid(True, axis="both")
     ax.margins(x=0.08)
     low, high = ax.get_xlim()
+    ax.set_xticks([tick for tick in ax.get_xticks() if low <= tick <= high])
     ax.set_xlim(low, high + 0.2 * (high - low))
