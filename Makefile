@@ -32,10 +32,11 @@ reference: full  ## commit-ready: the full study's tables to data/reference, not
 	$(RUN) -m jupyter nbconvert --to notebook --execute --inplace $(NOTEBOOKS)
 	$(RUN) -m nbstripout --keep-output --keep-count --keep-id --extra-keys "$(NOISE)" $(NOTEBOOKS)
 
-# One thread a process: two test processes with two threads each slow one another down.
+# One thread a process: two test processes with two threads each slow one another down. A third
+# works while others wait for the processes that they started.
 test: export OMP_NUM_THREADS = 1
 test: lint  ## lint, unit tests, and every number in the notebooks
-	$(RUN) -m pytest tests $(PARALLEL)
+	$(RUN) -m pytest tests -n 3 --dist loadfile
 	@$(MAKE) --no-print-directory nbval
 
 nbval: $(READY)  ## recompute the notebooks from the committed tables, compare every output

@@ -8,7 +8,6 @@ half precision, and are NaN where a logit is. They are for ranking, not for trai
 import math
 
 import torch
-from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 TEMPERATURES = (0.01, 100.0)  # between which fit_temperature looks
@@ -100,6 +99,8 @@ def fit_temperature(logits: Tensor, label: Tensor) -> float:
         shapes = f"{list(logits.shape)} and {list(label.shape)}"
         raise ValueError(f"need logits [n, C] and label [n] with n >= 1, got {shapes}")
     logits = logits.double()
+
+    from scipy.optimize import minimize_scalar  # slow to import
 
     def negative_log_likelihood(log_temperature: float) -> float:
         scaled = logits / math.exp(log_temperature)

@@ -18,7 +18,6 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 from torch.func import functional_call
-from torch.utils.flop_counter import FlopCounterMode
 
 
 def parameters(model: nn.Module) -> int:
@@ -44,6 +43,8 @@ def macs(model: nn.Module, clip_shape: Sequence[int]) -> int:
     tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     shapes = {name: tensor.to("meta") for name, tensor in tensors.items()}
     modes = {module: module.training for module in model.modules()}
+    from torch.utils.flop_counter import FlopCounterMode  # imports Triton, half a second
+
     clip = torch.empty(1, *clip_shape, device="meta")
     try:
         model.eval()

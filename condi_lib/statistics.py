@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import scipy.stats
 from numpy.typing import ArrayLike, NDArray
 
 from condi_lib.resampling import chunks_of, count_videos, draw_videos
@@ -253,7 +252,9 @@ def paired_t_over_seeds(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Pair
     mean = float(np.mean(a - b))
     if np.allclose(a - b, mean, rtol=0, atol=1e-12):
         return PairedTest(Interval(mean, mean, mean), float(abs(mean) <= 1e-12))
-    test = scipy.stats.ttest_rel(a, b)
+    from scipy import stats  # here, as it takes a second that whoever needs no test would wait for
+
+    test = stats.ttest_rel(a, b)
     low, high = test.confidence_interval(level)
     return PairedTest(Interval(mean, float(low), float(high)), float(test.pvalue))
 

@@ -237,6 +237,8 @@ def test_an_engine_that_waits_for_its_cluster_is_ended_and_its_jobs_cancelled(
         ["sh", "-c", trap + "echo up; while :; do sleep 0.05; done"],
         stdout=subprocess.PIPE,
         start_new_session=True,
+        # What was started in the background ignores SIGINT, and its children cannot trap it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert engine.stdout.readline() == b"up\n"
     stop_engine(engine, log, patience_sec=0.3)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
 
 from condi_lib.resampling import draw_videos
 from condi_lib.statistics import Interval, bootstrap_mean, percentile_interval
@@ -160,4 +159,6 @@ def _resampled_ranks(per_video: list[Floats], n_resamples: int, seed: int) -> Fl
 
 
 def _ranks(accuracy: Floats) -> Floats:
+    from scipy.stats import rankdata  # slow to import
+
     return rankdata(-accuracy.round(9), axis=-1)  # equal sums may round apart
