@@ -95,6 +95,22 @@ def test_students_of_one_teacher_may_share_a_job(root):
         JobSize(students=0)
 
 
+def test_a_chapter_is_the_same_however_students_are_put_together(root):
+    """Here a chapter reads one of the students that share a job of another chapter's."""
+    students = {"condi_sr": {}, "naive": {}, "st_conf": {}}
+    own = {"student": {"training": {"epochs": 1, "clips_per_video": 1}}}
+    variants = {"first": {"a": own | {"losses": students}},
+                "second": {"b": own | {"losses": {"naive": {}}}}}  # fmt: skip
+    write_params(root, tiny(variants=variants))
+    for name in ("00_first", "01_second"):
+        write_notebook(root / "notebooks" / f"{name}.ipynb", "print(1)")
+    jobs = plan("tiny", JobSize(students=3))
+    assert any(len(job.specs) == 3 for job in jobs)
+    for job in jobs:  # the engine waits for the stamp that the job's command leaves
+        students = 3 if "--students" in job.command("tiny") else 1
+        assert find_job("tiny", job.name, students).stamp == job.stamp
+
+
 def test_a_chapter_is_made_anew_when_its_notebook_or_its_study_changes(root, planned):
     stamps = {planned[-1].stamp}
     write_notebook(root / "notebooks" / "00_first.ipynb", "print('anew')")

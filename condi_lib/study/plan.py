@@ -151,32 +151,37 @@ def plan(source: str, size: JobSize | None = None) -> list[Job]:
     """
     study, size = read_study(source), size or JobSize()
     runs: dict[str, Job] = {}  # by the run's name
-    of_group: dict[str, list[Job]] = {"": _run_jobs(study, "", study.name, size, runs)}
+    of_group: dict[str, dict[str, Job]] = {"": _run_jobs(study, "", study.name, size, runs)}
     for group, variants in study.variants.items():
-        jobs = [_run_jobs(v, f"{group}.{n}-", study.name, size, runs) for n, v in variants.items()]
-        of_group[group] = [job for each in jobs for job in each]
-    everything = list({job.name: job for job in runs.values()}.values())
+        of_group[group] = {}
+        for name, variant in variants.items():
+            of_group[group] |= _run_jobs(variant, f"{group}.{name}-", study.name, size, runs)
     chapters = [
-        _chapter_job(notebook, study, _needed_by(notebook, of_group, everything))
+        _chapter_job(notebook, study, _needed_by(notebook, of_group, runs))
         for notebook in chapter_notebooks(study.chapters)
     ]
-    return everything + chapters
+    return [*_distinct(runs), *chapters]
 
 
-def _needed_by(notebook: Path, of_group: dict[str, list[Job]], everything: list[Job]) -> list[Job]:
+def _distinct(runs: dict[str, Job]) -> list[Job]:
+    return list({job.name: job for job in runs.values()}.values())
+
+
+def _needed_by(
+    notebook: Path, of_group: dict[str, dict[str, Job]], runs: dict[str, Job]
+) -> dict[str, Job]:
     """The runs that a chapter reads: the study's own and its variants; the last chapter, all."""
     if notebook.name.endswith(f"{LAST_CHAPTER}.ipynb"):
-        return everything
+        return runs
     group = notebook.stem.partition("_")[2]
-    mine = [*of_group[""], *of_group.get(group, [])]
-    return list({job.name: job for job in mine}.values())
+    return of_group[""] | of_group.get(group, {})
 
 
 def _run_jobs(
     study: StudySpec, prefix: str, name: str, size: JobSize, runs: dict[str, Job]
-) -> list[Job]:
-    """The jobs of one study's or variant's runs; new ones are added to ``runs``."""
-    mine: list[Job] = []
+) -> dict[str, Job]:
+    """The runs of one study or variant, each with its job; new ones are added to ``runs``."""
+    mine: dict[str, Job] = {}
 
     def add(names: Sequence[str], tail: str, specs: Sequence[Spec], *needs: Path) -> Job:
         new = [i for i, spec in enumerate(specs) if run_name(spec) not in runs]
@@ -185,8 +190,8 @@ def _run_jobs(
             own = tuple({run_name(specs[i]): specs[i] for i in new}.values())
             job = _run_job(f"{prefix}{label}{tail}", own, needs, name, size)
             runs.update({run_name(spec): job for spec in own})
-        mine.extend(runs[run_name(spec)] for spec in specs)
-        return mine[-1]
+        mine.update({run_name(spec): runs[run_name(spec)] for spec in specs})
+        return runs[run_name(specs[-1])]
 
     for fold in study.fold_names:
         tail = f"-{fold.replace(' ', '_')}" if fold else ""
@@ -230,19 +235,20 @@ def _run_job(
     )
 
 
-def _chapter_job(notebook: Path, study: StudySpec, runs: list[Job]) -> Job:
+def _chapter_job(notebook: Path, study: StudySpec, runs: dict[str, Job]) -> Job:
+    # Not which job computes a run: however students are put together, the chapter is the same.
     state = {
         "notebook": notebook_hash(notebook),
         "code": code_hash(),
         "study": asdict(study),
-        "runs": sorted(run_name(spec) for job in runs for spec in job.specs),
+        "runs": sorted(runs),
     }
     folder = study_folder(study.name)
     return Job(
         name=notebook.stem,
         stamp=folder / "stamps" / f"{notebook.stem}-{digest(state)}",
         log=folder / "logs" / f"{notebook.stem}.log",
-        needs=tuple(job.stamp for job in runs),
+        needs=tuple(job.stamp for job in _distinct(runs)),
         weight=20.0,
         notebook=notebook,
         output=folder / "notebooks" / notebook.name,
