@@ -46,10 +46,11 @@ def label_lines(ax: Axes, side: str = "auto", font_size: float = 8.5) -> Axes:
         if moves["left"] < moves["right"]:
             level = [line for line in lines if _is_level(line)]
             by_side = {"right": level, "left": [line for line in lines if line not in level]}
-    for place, some in by_side.items():
-        if some:
-            _write_all(ax, some, place, font_size)
+    sides = [(place, some) for place, some in by_side.items() if some]
+    for at, (place, some) in enumerate(sides):
+        if at:
             figure.draw_without_rendering()  # names on the right take width from the axes
+        _write_all(ax, some, place, font_size)
     return ax
 
 
