@@ -25,8 +25,8 @@ SKIM, TEACHER, DENSE = 1.0, 2.0, 2.5  # ms per clip: skimmed, seen by the teache
 def row(videos, video, n_clips, family, setting, ms):
     return {
         "videos": videos, "video": video, "n_clips": n_clips, "family": family,
-        "setting": setting, "ms": ms, "cpu_ms": 1.5 * ms, "decode_ms": 1.0, "student_ms": 2.0,
-        "teacher_ms": 3.0, "teacher_clips": 1,
+        "setting": setting, "seed": 0, "ms": ms, "cpu_ms": 1.5 * ms, "decode_ms": 1.0,
+        "student_ms": 2.0, "teacher_ms": 3.0, "teacher_clips": 1,
     }  # fmt: skip
 
 

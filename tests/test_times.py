@@ -8,6 +8,7 @@ from video_files import numbered_frames
 
 from condi_lib.__main__ import main
 from condi_lib.analysis import times as times_room
+from condi_lib.analysis.costs import network_costs
 from condi_lib.analysis.real_videos import describe, export_real_videos, read_real_videos
 from condi_lib.analysis.results import sweep
 from condi_lib.analysis.stopwatch import (
@@ -26,7 +27,7 @@ from condi_lib.analysis.times import (
     times_of,
     ways_of_length,
 )
-from condi_lib.analysis.ways import clip_macs, dense_way, judge, top_k_ways
+from condi_lib.analysis.ways import dense_way, judge, top_k_ways
 from condi_lib.paths import reference_dir
 from condi_lib.sampling import DENSE, Selected
 from condi_lib.study import Study, ensure, open_study
@@ -111,7 +112,9 @@ def test_predictions_are_those_of_the_clip_tables(project):
             right[name][-1] = right[name][-1] == study.classes[label]
     for name, values in right.items():
         np.testing.assert_array_equal(judged.correct[name][0], values)
-    assert clip_macs(study)["teacher"] * 3 / 1e6 == pytest.approx(judged.mmacs["dense", ""])
+    assert network_costs(study)["macs"]["teacher"] * 3 / 1e6 == pytest.approx(
+        judged.mmacs["dense", ""]
+    )
 
 
 def test_classifiers_of_one_student_share_its_networks(project):

@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 from random_study import FOLDS, LOSSES, N_CLASSES, SEEDS, views, write_study
 
+from condi_lib.analysis.costs import network_costs
 from condi_lib.analysis.frontier import best_at_equal_cost, timed_methods, with_times
 from condi_lib.analysis.results import sweep
 from condi_lib.analysis.ways import (
     POWERS,
     adaptive_ways,
-    clip_macs,
     confident_student,
     dense_way,
     division_ways,
@@ -116,7 +116,7 @@ def test_arithmetic_is_counted_from_the_networks(judged, study):
     shape = (3, 4, 16, 16)  # the tiny study's clips
     backbone = build_backbone("small_cnn3d", N_CLASSES, width=2)
     teacher, student = macs(backbone, shape), macs(Student(backbone), shape)
-    assert clip_macs(study) == {
+    assert network_costs(study)["macs"].to_dict() == {
         "teacher": teacher, "condi_sr": student, "plain": teacher, "saliency": teacher
     }  # fmt: skip
     n_clips = judged.clips["dense", ""][0]

@@ -1,8 +1,9 @@
 """What the chapters compute from a study: one module a question, tables and intervals as answers.
 
-``results`` turns clip tables into accuracies, ``folds`` averages over official folds, ``tables``
-chooses K; ``findings`` keeps what they say in few numbers (variants of a study are read through
-them), ``export`` makes the committed reference, ``controls`` says what files give away.
+``results`` turns clip tables into accuracies, ``folds`` averages over official folds, ``costs``
+counts what networks cost, ``tables`` chooses K; ``findings`` keeps what they say in few numbers
+(variants of a study are read through them), ``export`` makes the committed reference,
+``controls`` says what files give away.
 ``comparisons`` sets losses beside one another, ``settings`` what a sweep varies. ``ways`` judges
 policies, ``divisions`` all workload divisions, ``times`` (by the ``stopwatch``) measures both on
 files, ``savings`` and ``frontier`` say what that is worth; ``real_videos`` tells all in one table.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from condi_lib import paths
 from condi_lib.analysis.findings import findings_of
-from condi_lib.analysis.results import Sweep
+from condi_lib.analysis.results import SOFTMAX, Sweep
 from condi_lib.analysis.tables import published_accuracies
 from condi_lib.analysis.trials import Trial, paired_gain_between, trial
 from condi_lib.evaluation import Ranks, rank_methods
@@ -23,7 +23,7 @@ from condi_lib.statistics import Interval
 from condi_lib.study.specs import TeacherSpec
 from condi_lib.study.study import Study
 
-WITHOUT_STUDENT = ("oracle", "random", "equidistant", "teacher_max_softmax")
+TABLE_SAMPLERS = ("oracle", "random", "equidistant", SOFTMAX)  # that need no student
 PAPER_METHODS = ("random", "equidistant", "bce_conf", "st_ent", "st_conf", "condi_sr")
 BEST, TIED = "best", "tied"
 CHOSEN, DENSE = "chosen K", "dense"
@@ -139,10 +139,10 @@ def accuracy_table(
         k_clips: Columns; those beyond the longest video are left out.
     """
     rows: dict[tuple[str, str, str], tuple[Sweep, Sweep, str]] = {}
-    for method in (*WITHOUT_STUDENT, *(m for m in methods if m not in WITHOUT_STUDENT)):
+    for method in (*TABLE_SAMPLERS, *(m for m in methods if m not in TABLE_SAMPLERS)):
         for pair in pairs:
             if method in pair.trial.methods and method != "dense":
-                student = "" if method in WITHOUT_STUDENT else pair.student
+                student = "" if method in TABLE_SAMPLERS else pair.student
                 key = (method, pair.teacher, student)
                 rows.setdefault(key, (pair.trial.val, pair.trial.test, method))
     chosen = {key: min(val.best_k(m), test.k_clips[-1]) for key, (val, test, m) in rows.items()}

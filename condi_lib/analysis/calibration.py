@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from condi_lib.analysis.findings import SURE
-from condi_lib.analysis.results import Sweep, sampler_of, sweep
+from condi_lib.analysis.results import SOFTMAX, Sweep, sampler_of, stack_runs, sweep
 from condi_lib.analysis.trials import Trial
 from condi_lib.clip_table import ClipTable, DenseView
 from condi_lib.confidence import fit_temperature, max_softmax
@@ -23,7 +23,6 @@ from condi_lib.sampling import Sampler
 from condi_lib.sampling.samplers import RankedBy
 from condi_lib.study.study import Study
 
-SOFTMAX = "teacher_max_softmax"
 PLAIN, RANKED, AVERAGED, BOTH = "as it is", "ranked by it", "averaged with it", "both"
 Temperatures = dict[tuple[int, str], float]
 
@@ -86,28 +85,22 @@ def gain_rows_by_way(trial: Trial, over: str = "dense") -> pd.DataFrame:
 
 def _sweep(study: Study, found: Temperatures, student: str, split: str) -> Sweep:
     plain = sweep(study, split, ("dense", SOFTMAX, student))
-    by_seed: list[dict[str, NDArray]] = []
-    for seed in study.seeds:
-        folds = [
-            _calibrated(study, seed, fold, student, split, found[seed, fold], plain.k_clips)
-            for fold in study.spec.fold_names
-        ]
-        by_seed.append({name: np.concatenate([f[name] for f in folds]) for name in folds[0]})
-    calibrated = {name: np.stack([each[name] for each in by_seed]) for name in by_seed[0]}
-    return Sweep(plain.correct | calibrated, plain.k_clips, plain.folds)
+
+    def calibrated(seed: int, fold: str) -> dict[str, NDArray]:
+        table = study.table(student, seed, split, fold)
+        by_name = _asked(study, table, student, found[seed, fold])
+        return {
+            name: next(iter(correct_over_k(source, [sampler], plain.k_clips).values()))
+            for name, (source, sampler) in by_name.items()
+        }
+
+    return Sweep(plain.correct | stack_runs(study, calibrated), plain.k_clips, plain.folds)
 
 
-def _calibrated(
-    study: Study,
-    seed: int,
-    fold: str,
-    student: str,
-    split: str,
-    temperature: float,
-    k_clips: list[int],
-) -> dict[str, NDArray]:
-    """Whether each video is right, ``[V, K]``, in every calibrated way of one teacher."""
-    table = study.table(student, seed, split, fold)
+def _asked(
+    study: Study, table: ClipTable, student: str, temperature: float
+) -> dict[str, tuple[ClipTable, str | Sampler]]:
+    """Every calibrated way of one teacher: what is averaged, and what ranks the clips."""
     scaled = replace(table, teacher_logits=table.teacher_logits / temperature)
 
     def by_calibrated(view: DenseView) -> torch.Tensor:
@@ -116,16 +109,12 @@ def _calibrated(
     def by_plain(view: DenseView) -> torch.Tensor:
         return max_softmax(view.teacher_logits * temperature)
 
-    asked = {
+    return {
         f"dense: {AVERAGED}": (scaled, "dense"),
         f"{SOFTMAX}: {RANKED}": (table, _teachers(by_calibrated)),
         f"{SOFTMAX}: {AVERAGED}": (scaled, _teachers(by_plain)),
         f"{SOFTMAX}: {BOTH}": (scaled, SOFTMAX),
         f"{student}: {AVERAGED}": (scaled, sampler_of(study, student)),
-    }
-    return {
-        name: next(iter(correct_over_k(source, [sampler], k_clips).values()))
-        for name, (source, sampler) in asked.items()
     }
 
 

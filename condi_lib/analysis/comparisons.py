@@ -11,10 +11,9 @@ import numpy as np
 import pandas as pd
 
 from condi_lib.analysis.findings import Findings
+from condi_lib.analysis.results import SOFTMAX
 from condi_lib.statistics import Interval
 from condi_lib.study.study import Study
-
-TEACHER_SCORE = "teacher_max_softmax"
 
 
 def regimes_of(study: Study, group: str) -> dict[str, Study]:
@@ -43,7 +42,7 @@ def regime_table(
         of_students = history[history["network"].isin(study.students)]
         rows[name] = {
             "train_correct": of_students["train_teacher_correct"].mean(),
-            "test_correct": found[name].mean("clip_accuracy", split)[TEACHER_SCORE],
+            "test_correct": found[name].mean("clip_accuracy", split)[SOFTMAX],
             "dense": swept.accuracy("dense", 1),
             "oracle": swept.accuracy("oracle", 1),
             "n_videos": swept.correct["dense"].shape[1],

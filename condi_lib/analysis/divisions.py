@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from condi_lib.analysis.folds import Folds, mean_interval, paired_interval
-from condi_lib.analysis.results import Sweep, folds_of, longest_video
-from condi_lib.analysis.ways import DIVISION, division_ways, judge, pairs_of
+from condi_lib.analysis.folds import Folds, mean_interval, mean_value, paired_interval
+from condi_lib.analysis.results import Sweep, folds_of, longest_video, stack_runs
+from condi_lib.analysis.ways import DIVISION, division_ways, judge
 from condi_lib.evaluation import correct_over_k, divide_every_way
 from condi_lib.sampling import OVERLAPS
 from condi_lib.statistics import Interval
@@ -61,8 +61,7 @@ class DivisionSurface:
 
     def accuracy_of(self, k_clips: int, k_student: int) -> float:
         """Video accuracy without an interval, which takes no time."""
-        correct = self._at(k_clips, k_student)
-        return float(correct.mean() if self.folds is None else self.folds.means(correct).mean())
+        return mean_value(self._at(k_clips, k_student), self.folds)
 
     def changes(self, k_clips: int) -> pd.DataFrame:
         """What happens at one K as the student takes over more clips.
@@ -132,15 +131,12 @@ def division_surface(study: Study, student: str, split: str = "test") -> Divisio
         split: Which videos.
     """
     longest = longest_video(study, split)
-    correct, n_both = {}, {}
-    for seed, fold in pairs_of(study):
+
+    def divide(seed: int, fold: str) -> dict[str, NDArray]:
         found = divide_every_way(study.table(student, seed, split, fold), longest)
-        correct[seed, fold], n_both[seed, fold] = found.correct, found.n_both
-    stacked = [
-        np.stack([np.concatenate([by[s, f] for f in study.spec.fold_names]) for s in study.seeds])
-        for by in (correct, n_both)
-    ]
-    return DivisionSurface(*stacked, folds_of(study, split))
+        return {"correct": found.correct, "n_both": found.n_both}
+
+    return DivisionSurface(**stack_runs(study, divide), folds=folds_of(study, split))
 
 
 def student_alone(study: Study, student: str, split: str = "test") -> Sweep:
@@ -152,17 +148,14 @@ def student_alone(study: Study, student: str, split: str = "test") -> Sweep:
     """
     k_clips = list(range(1, longest_video(study, split) + 1))
     rankings = {"confidence": BY_CONFIDENCE, "student_negative_entropy": BY_ENTROPY}
-    correct = {name: [] for name in rankings.values()}
-    for seed in study.seeds:
-        parts = []
-        for fold in study.spec.fold_names:
-            view = study.table(student, seed, split, fold).dense()
-            itself = replace(view, teacher_logits=view.student_logits)
-            parts.append(correct_over_k(itself, list(rankings), k_clips))
-        for ranking, name in rankings.items():
-            correct[name].append(np.concatenate([part[ranking] for part in parts]))
-    stacked = {name: np.stack(values) for name, values in correct.items()}
-    return Sweep(stacked, k_clips, folds_of(study, split))
+
+    def alone(seed: int, fold: str) -> dict[str, NDArray]:
+        view = study.table(student, seed, split, fold).dense()
+        itself = replace(view, teacher_logits=view.student_logits)
+        right = correct_over_k(itself, list(rankings), k_clips)
+        return {name: right[ranking] for ranking, name in rankings.items()}
+
+    return Sweep(stack_runs(study, alone), k_clips, folds_of(study, split))
 
 
 def votes_at_equal_cost(val: DivisionSurface, result: DivisionSurface) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from condi_lib.analysis.folds import Folds
 from condi_lib.analysis.novelty import novelty_rows
 from condi_lib.analysis.results import (
     PLACES,
+    SOFTMAX,
     WITHOUT_STUDENT,
     Sweep,
     clip_scores,
@@ -36,7 +37,7 @@ from condi_lib.study.study import FolderStore, Study
 RIGHT, METRICS, HISTORY = "right.npz", "metrics.csv", "history.csv"
 NOVELTY = "novelty.csv"  # only of a teacher that has not seen all classes
 AUROC_TAIL = ":auroc"  # of a method's name in the first of them
-TEACHER_SCORES = ("teacher_max_softmax", "teacher_negative_entropy")
+TEACHER_SCORES = (SOFTMAX, "teacher_negative_entropy")
 SURE = 0.9  # a teacher whose max softmax is at least this is sure of itself
 
 
@@ -192,7 +193,7 @@ def _spread(part: pd.DataFrame, method: str, is_confidence: bool) -> dict[str, f
     within = score.groupby(part["video_id"]).std(ddof=0).mean()
     above = (score > 0.5).to_numpy()
     wrong = score[~correct]
-    is_probability = method == "teacher_max_softmax" and len(wrong)
+    is_probability = method == SOFTMAX and len(wrong)
 
     def share(which: NDArray[np.bool_]) -> float:
         return float(above[which].mean()) if is_confidence and which.any() else np.nan

@@ -13,7 +13,8 @@ import pandas as pd
 from condi_lib import paths
 from condi_lib.analysis.controls import size_and_length_hits
 from condi_lib.analysis.divisions import division_surface, votes_at_equal_cost
-from condi_lib.analysis.results import clip_scores, sweep
+from condi_lib.analysis.findings import SURE
+from condi_lib.analysis.results import SOFTMAX, clip_scores, sweep
 from condi_lib.analysis.savings import break_even_k, mean_times, saved
 from condi_lib.analysis.tables import best_k_table
 from condi_lib.analysis.times import times_of
@@ -22,7 +23,6 @@ from condi_lib.statistics import Interval, bootstrap_mean
 from condi_lib.study.study import Study
 
 FILE = "real_videos.csv"
-SURE = 0.9  # the teacher is sure of a clip if its max softmax is at least this, as in chapter 01
 COLUMNS = ["chapter", "quantity", "method", "setting", "value", "low", "high"]
 Row = tuple[str, str, str, str, float, float, float]
 
@@ -85,7 +85,7 @@ def _oracle(study: Study) -> Iterator[Row]:
     wrong = ~scores["correct"]
     yield _row("01", "wrong clips", "teacher", "", _by_video(scores, wrong))
     sure = scores[wrong]
-    share = (sure["teacher_max_softmax"] >= SURE).mean()
+    share = (sure[SOFTMAX] >= SURE).mean()
     yield _plain("01", "sure ones among wrong clips", "teacher", SURE, float(share))
 
 
@@ -98,7 +98,7 @@ def _by_video(scores: pd.DataFrame, what: pd.Series) -> Interval:
 
 def _students(study: Study) -> Iterator[Row]:
     val, test = (sweep(study, split) for split in ("val", "test"))
-    table = best_k_table(val, test, [*study.students, "teacher_max_softmax"])
+    table = best_k_table(val, test, [*study.students, SOFTMAX])
     for name, row in table.iterrows():
         yield _row("02", "video accuracy", name, row["K"], row["accuracy"])
         yield _row("02", "over dense", name, row["K"], row["over_dense"])

@@ -9,6 +9,7 @@ Shapes: S seeds, V videos, K numbers of clips.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from condi_lib.analysis.folds import Folds
+from condi_lib.analysis.folds import Folds, mean_interval
 from condi_lib.confidence import max_softmax, negative_entropy, true_class_probability
 from condi_lib.evaluation import accuracy_rows, best_k, correct_over_k
 from condi_lib.losses import LOSSES
@@ -25,7 +26,6 @@ from condi_lib.sampling import SAMPLERS
 from condi_lib.statistics import (
     Interval,
     bootstrap_difference,
-    bootstrap_mean,
     paired_permutation_test,
 )
 from condi_lib.study.study import Study
@@ -38,12 +38,14 @@ WITHOUT_STUDENT = (
     "teacher_max_softmax",
     "teacher_negative_entropy",
 )
+SOFTMAX = "teacher_max_softmax"
 PLACES = ("first", "middle", "last")  # samplers of neighbouring clips, baselines for frames
 _SAMPLER_OF_SCORE = {
     "confidence": "confidence",
     "negative_entropy": "student_negative_entropy",
     "max_logit": "student_max_logit",
 }
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Sweep:
 
     def accuracy(self, method: str, k: int) -> Interval:
         """Video accuracy with its interval over videos, the mean over seeds."""
-        return self._mean(self._at(method, k))
+        return mean_interval(self._at(method, k), self.folds)
 
     def gain(self, method: str, k: int, over: str = "dense", over_k: int = 1) -> Interval:
         """Accuracy of ``method`` at k minus that of ``over``, paired by video."""
@@ -104,9 +106,6 @@ class Sweep:
         if self.folds is None:
             raise ValueError("the study has no official folds")
         return self.folds.means(self._at(method, k)).mean(axis=0)
-
-    def _mean(self, correct: NDArray) -> Interval:
-        return bootstrap_mean(correct) if self.folds is None else self.folds.interval(correct)
 
     def _at(self, method: str, k: int) -> NDArray[np.float32]:
         return self.correct[method][:, :, self.k_clips.index(k)]
@@ -160,7 +159,7 @@ def sweep(
             correct[method] = found[sampler]
         return correct
 
-    correct = _stack(study, of_teacher)
+    correct = stack_runs(study, of_teacher)
     return Sweep({name: correct[name] for name in wanted}, k_clips, folds_of(study, split))
 
 
@@ -180,8 +179,16 @@ def longest_video(study: Study, split: str) -> int:
     return max(int(table.clips["clip_index"].max()) + 1 for table in tables)
 
 
-def _stack(study: Study, one: Callable[[int, str], dict[str, NDArray]]) -> dict[str, NDArray]:
-    """``one(seed, fold)`` gives ``[V, K]`` by name: lay folds end to end and stack the seeds."""
+def stack_runs(study: Study, one: Callable[[int, str], dict[T, NDArray]]) -> dict[T, NDArray]:
+    """Lay a study's folds end to end and stack its seeds.
+
+    Args:
+        study: Whose.
+        one: Gives arrays ``[V, ...]`` by name, for a seed and a fold.
+
+    Returns:
+        By name ``[S, V, ...]``.
+    """
     by_seed = []
     for seed in study.seeds:
         folds = [one(seed, fold) for fold in study.spec.fold_names]

@@ -15,13 +15,14 @@ from numpy.typing import ArrayLike, NDArray
 from condi_lib import paths
 from condi_lib.analysis.conditions import Condition, cells, conditions_of
 from condi_lib.analysis.findings import findings_of
+from condi_lib.analysis.results import SOFTMAX
 from condi_lib.analysis.trials import Trial, trial_of
 from condi_lib.statistics import Interval
 from condi_lib.study.config import REFERENCE
 from condi_lib.study.study import Study, open_study
 
 GROUP, CONDITIONS = "when_does_it_help", "conditions"
-ORACLE, SOFTMAX = "oracle", "teacher_max_softmax"
+ORACLE = "oracle"
 BEFORE = {
     "constant": "nothing: the mean gain of the settings that were fitted",
     "dense_accuracy": "video accuracy of dense averaging",

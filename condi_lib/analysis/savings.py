@@ -43,18 +43,23 @@ def saved(times: pd.DataFrame, name: Name, column: str = "ms") -> Interval:
     Raises:
         ValueError: If that way was not timed; lists the family's settings.
     """
+    return bootstrap_mean(saved_by_file(times, name, column))
+
+
+def saved_by_file(times: pd.DataFrame, name: Name, column: str = "ms") -> pd.Series:
+    """The same of each file: indexed by ``seed`` (whose networks classified it) and ``video``."""
     test = times[times["videos"] == TEST]
-    return bootstrap_mean(1 - _of(test, name)[column] / _of(test, ("dense", ""))[column])
+    return 1 - _of(test, name)[column] / _of(test, ("dense", ""))[column]
 
 
 def _of(times: pd.DataFrame, name: Name) -> pd.DataFrame:
-    """A way's rows, by file."""
+    """A way's rows, by seed and file, in the order of files."""
     family = times[times["family"] == name[0]]
-    rows = family[family["setting"] == name[1]].set_index("video")
+    rows = family[family["setting"] == name[1]].set_index(["seed", "video"])
     if rows.empty:
         known = list(dict.fromkeys(family["setting"]))
         raise ValueError(f"{name[0]} {name[1]} was not timed; timed settings: {known}")
-    return rows.sort_index()
+    return rows.sort_index(level="video")
 
 
 def break_even_k(times: pd.DataFrame, family: str, column: str = "ms") -> int:

@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from condi_lib.analysis.costs import network_costs
 from condi_lib.analysis.results import Sweep
-from condi_lib.cost import macs, parameters
-from condi_lib.models import Student, build_backbone
 from condi_lib.models.glimpse import glimpse_of
 from condi_lib.statistics import Interval, bootstrap_difference
 from condi_lib.study.config import TEACHER
@@ -29,19 +28,15 @@ def network_table(study: Study) -> pd.DataFrame:
         (millions of multiply-accumulates of a clip).
     """
     spec = study.spec
-    n_classes = len(CLASSES if spec.dataset.pantomime is not None else study.classes)
     networks = {TEACHER: spec.teacher}
     networks |= {name: loss.student or spec.student for name, loss in spec.losses.items()}
-    rows = {}
-    for name, network in networks.items():
-        model = build_backbone(network.backbone, n_classes, **network.options)
-        model = model if name == TEACHER else Student(model)
-        crop = network.preprocess_or(spec.preprocess).crop_px
-        n_frames = 1 if network.sound is not None else spec.dataset.sampled_frames
-        cost = macs(model, (3, n_frames, crop, crop)) / 1e6
-        shown = _shown(network, spec.dataset, crop)
-        rows[name] = {"shown": shown, "parameters": parameters(model), "mmacs": cost}
-    return pd.DataFrame.from_dict(rows, orient="index")
+    costs = network_costs(study)
+    shown = {
+        name: _shown(network, spec.dataset, network.preprocess_or(spec.preprocess).crop_px)
+        for name, network in networks.items()
+    }
+    columns = {"shown": shown, "parameters": costs["parameters"], "mmacs": costs["macs"] / 1e6}
+    return pd.DataFrame(columns, index=costs.index)
 
 
 def _shown(network: NetworkSpec, dataset: DatasetSpec, crop_px: int) -> str:

@@ -6,12 +6,10 @@ import numpy as np
 import pandas as pd
 
 from condi_lib.analysis.findings import Findings, findings_of
-from condi_lib.analysis.results import sampler_of
+from condi_lib.analysis.results import SOFTMAX, sampler_of
 from condi_lib.analysis.trials import Trial, trial
 from condi_lib.study.config import StudySpec
 from condi_lib.study.study import Study
-
-SOFTMAX = "teacher_max_softmax"
 
 
 def describe_teacher(spec: StudySpec) -> str:

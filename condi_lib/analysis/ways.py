@@ -13,15 +13,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from condi_lib.analysis.folds import Folds, mean_interval, paired_interval
-from condi_lib.analysis.results import folds_of, sampler_of
+from condi_lib.analysis.costs import network_costs
+from condi_lib.analysis.folds import Folds, mean_interval, mean_value, paired_interval
+from condi_lib.analysis.results import folds_of, sampler_of, stack_runs
 from condi_lib.clip_table import ClipTable, DenseView
-from condi_lib.cost import macs
 from condi_lib.evaluation import choose_adaptive_within, correct_over_k, decide
-from condi_lib.models import Student, build_backbone
 from condi_lib.sampling import DENSE, Divided, Policy, Selected
 from condi_lib.statistics import Interval
-from condi_lib.study.specs import StudentSpec, TeacherSpec
 from condi_lib.study.study import Study
 
 ADAPTIVE, DIVISION = "adaptive", "division"
@@ -142,8 +140,7 @@ class Judged:
 
     def accuracy_of(self, name: Name) -> float:
         """Video accuracy without an interval, which takes no time."""
-        correct = self.correct[name]
-        return float(correct.mean() if self.folds is None else self.folds.means(correct).mean())
+        return mean_value(self.correct[name], self.folds)
 
     def gain(self, name: Name, over: Name) -> Interval:
         """Accuracy of one way minus that of another, paired by video."""
@@ -173,18 +170,21 @@ def judge(study: Study, ways: Sequence[Way], split: str = "test", random_draws: 
         split: Which videos.
         random_draws: Draws of ways that choose clips at random, averaged.
     """
-    found: dict[tuple[Name, Pair], NDArray[np.float64]] = {}
-    for pair in pairs_of(study):
+
+    def of_pair(seed: int, fold: str) -> dict[Name, NDArray[np.float64]]:
+        found = {}
         for student in dict.fromkeys(way.student for way in ways):
-            view = _table(study, student, split, pair).dense()
+            view = _table(study, student, split, (seed, fold)).dense()
             for way in (way for way in ways if way.student == student):
-                found[way.name, pair] = _judge(way.policies[pair], view, pair[0], random_draws)
+                found[way.name] = _judge(way.policies[seed, fold], view, seed, random_draws)
+        return found
+
+    judged = stack_runs(study, of_pair)  # [S, V, 3]
     correct, clips, mmacs = {}, {}, {}
-    per_clip = clip_macs(study)
+    per_clip = network_costs(study)["macs"]
     for way in ways:
-        folds = [[found[way.name, (s, f)] for f in study.spec.fold_names] for s in study.seeds]
-        values = np.stack([np.concatenate(each, axis=1) for each in folds], axis=1)  # [3, S, V]
-        correct[way.name], counts = values[0], values[1:].mean(axis=(1, 2))
+        values = judged[way.name]
+        correct[way.name], counts = values[..., 0], values[..., 1:].mean(axis=(0, 1))
         clips[way.name] = tuple(counts.tolist())
         mmacs[way.name] = float(counts @ (per_clip["teacher"], per_clip.get(way.student, 0))) / 1e6
     return Judged(correct, clips, mmacs, folds_of(study, split))
@@ -198,31 +198,12 @@ def _table(study: Study, student: str, split: str, pair: Pair) -> ClipTable:
 
 
 def _judge(policy: Policy, view: DenseView, seed: int, random_draws: int) -> NDArray[np.float64]:
-    """Right or wrong, clips of the teacher, clips of the student: ``[3, V]``."""
+    """Right or wrong, clips of the teacher, clips of the student: ``[V, 3]``."""
     if policy.is_random:  # the draws of a sweep over K, so that both tell one number
         shares = correct_over_k(view, [policy.sampler], [policy.k_clips], seed, random_draws)
         n_teacher = view.n_clips.clamp(max=policy.k_clips).numpy()
-        return np.stack([shares[policy.sampler][:, 0], n_teacher, np.zeros(view.n_videos)])
-    found = decide(view, policy)
-    return np.stack([found.correct, found.n_teacher, found.n_student]).astype(float)
-
-
-def clip_macs(study: Study) -> dict[str, int]:
-    """Multiply-accumulates of one clip, by network: ``teacher`` and each student."""
-    seed, fold = pairs_of(study)[0]
-    n_classes = len(study.classes)
-    found = {"teacher": _macs(study.spec.teacher_of(seed, fold), n_classes)}
-    for name in study.students:
-        found[name] = _macs(study.spec.student_of(name, seed, fold), n_classes)
-    return found
-
-
-def _macs(spec: TeacherSpec | StudentSpec, n_classes: int) -> int:
-    """Of the network as it is before training, with random weights: they need not be there."""
-    model = build_backbone(spec.network.backbone, n_classes, **spec.network.options)
-    if isinstance(spec, StudentSpec) and spec.has_confidence:
-        model = Student(model)
-    dataset = spec.teacher.dataset if isinstance(spec, StudentSpec) else spec.dataset
-    frames = -(-dataset.clip_frames // dataset.stride)
-    crop_px = spec.preprocess.crop_px
-    return macs(model, (3, frames, crop_px, crop_px))
+        parts = (shares[policy.sampler][:, 0], n_teacher, np.zeros(view.n_videos))
+    else:
+        found = decide(view, policy)
+        parts = (found.correct, found.n_teacher, found.n_student)
+    return np.stack(parts, axis=-1).astype(float)

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from condi_lib.analysis.stopwatch import TEST
+from condi_lib.analysis.findings import SURE
+from condi_lib.analysis.savings import saved_by_file
 from condi_lib.analysis.times import times_of
 from condi_lib.analysis.ways import DIVISION
 from condi_lib.claims.accuracy import DENSE, Comparisons, compare, label_of
@@ -23,7 +24,6 @@ from condi_lib.clip_table import ClipTable
 from condi_lib.evaluation import divide_every_way
 from condi_lib.statistics import Interval, bootstrap_mean, bootstrap_metric
 
-SURE = 0.9  # the teacher is sure of a clip if its largest softmax probability is at least this
 HALF = 0.5
 DIVIDED_K = 5  # of the paper's table V, UCF-101
 K_STUDENT = (0, 1, 3, 5)
@@ -67,11 +67,10 @@ def top_k_saves_time(regime: Regime) -> Comparisons:
 
 def _saved(times: pd.DataFrame, family: str, setting: str) -> pd.Series:
     """The share of dense's time that a way saves, by seed and file."""
-    test = times[times["videos"] == TEST].set_index(["seed", "video"])
-    rows = test[(test["family"] == family) & (test["setting"].astype(str) == setting)]
-    if rows.empty:
-        raise Untestable(f"{family} {setting} was not timed")
-    return 1 - rows["ms"] / test.loc[test["family"] == "dense", "ms"]
+    try:
+        return saved_by_file(times, (family, setting))
+    except ValueError as error:
+        raise Untestable(str(error)) from error
 
 
 def _over_files(saved: pd.Series) -> Effect:

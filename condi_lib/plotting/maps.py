@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, to_hex
 from matplotlib.patches import Rectangle
 
-from condi_lib.plotting.style import INK
+from condi_lib.plotting.style import text_on
 
 # Light to dark in one hue, so that grey and every kind of colour blindness keep the order.
 _HUES = {"good": "Blues", "cost": "Oranges"}
@@ -53,7 +53,7 @@ def heat_map(
         colour = colours(0.08 + (_DARKEST - 0.08) * float(norm(values[y, x])))
         ax.add_patch(_cell(x, y, colour))
         ax.text(x, y, number.format(scale * values[y, x]), ha="center", va="center", fontsize=size,
-                color=_ink_on(colour))  # fmt: skip
+                color=text_on(colour[:3]))  # fmt: skip
     ax.set_xlim(-0.5, values.shape[1] - 0.5)
     ax.set_ylim(-0.5, values.shape[0] - 0.5)
     ax.set_xticks(range(values.shape[1]), [str(name) for name in table.columns])
@@ -67,9 +67,3 @@ def heat_map(
 
 def _cell(x: int, y: int, colour: tuple[float, ...]) -> Rectangle:
     return Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=to_hex(colour), edgecolor="white")
-
-
-def _ink_on(colour: tuple[float, ...]) -> str:
-    """Dark or white text, whichever contrasts more."""
-    luminance = sum(w * v**2.2 for w, v in zip((0.2126, 0.7152, 0.0722), colour, strict=False))
-    return INK if luminance > 0.3 else "white"
