@@ -21,7 +21,7 @@ study: $(READY)  ## the embedded study from nothing: videos, training, notebooks
 	$(RUN) -m condi_lib study embedded --students 3
 
 smoke: $(READY)  ## the same in miniature, recomputed every time: does everything run?
-	$(RUN) -m condi_lib study smoke --fresh --students 6
+	$(RUN) -m condi_lib study smoke --fresh --students 6 --job-cores 1
 
 full: $(READY)  ## the study with every seed, as behind the committed reference results
 	$(RUN) -m condi_lib study full

@@ -18,6 +18,7 @@ from test_ensure import results
 from tiny_study import ensure_and_die, process, run_command, tiny, write_params
 
 from condi_lib.study import ensure
+from condi_lib.study.chapters import ChapterError
 from condi_lib.study.orchestrate import StudyError, _end, _report, run_job
 from condi_lib.study.params import read_study
 from condi_lib.study.plan import JobSize, find_job, plan, study_folder, write_plan
@@ -120,6 +121,16 @@ def test_a_chapter_is_made_anew_when_its_notebook_or_its_study_changes(root, pla
     assert len(stamps) == 3
 
 
+def test_a_chapter_is_given_the_parameters_of_its_params_file(root, planned):
+    write_notebook(root / "notebooks" / "01_second.ipynb", "print(study)")
+    write_params(root, tiny(parameters={"00": {"k_clips": 4}}))
+    first, second = plan("tiny")[-2:]
+    assert (first.parameters, second.parameters) == ({"k_clips": 4}, {})
+    write_params(root, tiny(parameters={"02_third": {"k_clips": 4}}))
+    with pytest.raises(ChapterError, match="no chapter begins with '02_third'"):
+        plan("tiny")
+
+
 def test_a_params_file_by_path_is_found_from_any_folder(root, monkeypatch, tmp_path):
     write_params(root, tiny())
     monkeypatch.chdir(root / "notebooks")
@@ -186,8 +197,8 @@ def test_a_report_shows_the_message_of_what_failed(planned):
 def project(tmp_path_factory):
     """A project with the tiny study and one chapter."""
     root = tmp_path_factory.mktemp("project")
-    write_params(root, tiny())
-    write_notebook(root / "notebooks" / "00_first.ipynb", "print('of', study)")
+    write_params(root, tiny(parameters={"00": {"k_clips": 4}}))
+    write_notebook(root / "notebooks" / "00_first.ipynb", "print(k_clips, 'of', study)")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CONDI_ROOT", str(root))
         yield root
@@ -280,7 +291,7 @@ def test_who_waits_takes_over_from_a_killed_command_and_a_killed_job(project, ex
     assert output.startswith("study tiny is being run by another process; waiting for it\n")
     assert "study tiny: complete" in output
     assert results(project) == expected
-    assert printed(study_folder("tiny") / "notebooks" / "00_first.ipynb") == "of tiny\n"
+    assert printed(study_folder("tiny") / "notebooks" / "00_first.ipynb") == "4 of tiny\n"
     assert survivors(project) == []
 
 

@@ -47,7 +47,8 @@ def rows():
 
 
 def named(ax):
-    """The names written beside lines, without line breaks."""
+    """The names written beside lines, without line breaks, once the figure is laid out."""
+    ax.get_figure(root=True).draw_without_rendering()
     return {text.get_text().replace("\n", " "): text for text in ax.texts}
 
 
@@ -168,16 +169,25 @@ def test_names_stand_where_curves_differ_and_never_overlap(ax, rows):
 
 def test_labelling_again_replaces_the_names(ax, rows):
     plotting.accuracy_over_k(ax, rows)
-    before = [text.get_position() for text in ax.texts]
+    before = [text.get_position() for text in named(ax).values()]
     plotting.label_lines(ax)
-    after = [text.get_position() for text in ax.texts]
+    after = [text.get_position() for text in named(ax).values()]
     np.testing.assert_allclose(after, before, atol=1)
 
 
 def test_lines_with_private_labels_or_without_points_have_no_name(ax):
     ax.plot([1, 2], [1, 2], label="_aside")
     ax.plot([np.nan], [np.nan], label="nothing")
-    assert len(plotting.label_lines(ax).texts) == 0
+    assert len(named(plotting.label_lines(ax))) == 0
+
+
+def test_names_are_of_what_is_drawn_when_the_figure_is_laid_out(ax, rows):
+    plotting.accuracy_over_k(ax, rows)
+    plotting.published_curve(ax, [1, 2], [0.6, 0.7], "published")
+    assert set(named(ax)) == {"ConDi-SR", "random", "ST-Ent", "dense (all clips)", "published"}
+    ax.plot([1, 3], [0.2, 0.2], label="later")
+    assert "later" not in named(ax)
+    assert "later" in named(plotting.label_lines(ax))
 
 
 @pytest.mark.parametrize(

@@ -172,7 +172,7 @@ def test_the_reference_reads_its_own_times(project, tmp_path):
     pd.testing.assert_frame_equal(times_of(kept, "condi_sr"), times)
     with pytest.raises(ValueError, match=r"timed with \['condi_sr'\], not 'st_ent'"):
         times_of(kept, "st_ent")
-    assert describe_times(times).startswith("Times: 2 test files, medians of 3 rounds, all ways")
+    assert describe_times(times).startswith("Times: 2 test files, once, all ways")
     empty = Study(study.spec, FolderStore(tmp_path / "none"), "reference")
     with pytest.raises(FileNotFoundError, match=r"times\.csv: .*run `make reference`"):
         times_of(empty)

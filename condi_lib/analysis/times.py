@@ -54,7 +54,12 @@ class _Effort(NamedTuple):
     rounds: int  # in each of which every way classifies the file once
 
 
-QUICK, THOROUGH = _Effort(files=4, made=1, rounds=3), _Effort(files=12, made=3, rounds=5)
+GLANCE_SEC = 5.0  # measuring no longer only shows that it can be done
+EFFORTS = {  # by the longest time that they are for
+    GLANCE_SEC: _Effort(files=2, made=1, rounds=1),
+    LIVE_SEC: _Effort(files=4, made=1, rounds=3),
+    np.inf: _Effort(files=12, made=3, rounds=5),
+}
 
 
 def times_of(study: Study, method: str = "condi_sr", budget_sec: float = LIVE_SEC) -> pd.DataFrame:
@@ -95,7 +100,7 @@ def times_of(study: Study, method: str = "condi_sr", budget_sec: float = LIVE_SE
 def measure_times(study: Study, method: str, budget_sec: float) -> pd.DataFrame:
     """Measure the table that :func:`times_of` describes; networks are trained if need be."""
     thorough = budget_sec > LIVE_SEC
-    effort = THOROUGH if thorough else QUICK
+    effort = next(of for most_sec, of in EFFORTS.items() if budget_sec <= most_sec)
     ways = timed_ways(study, method, thorough)
     with one_thread(), tempfile.TemporaryDirectory() as folder:
         first, *_ = test_files(study, 1)
@@ -141,8 +146,9 @@ def describe_times(times: pd.DataFrame) -> str:
     """Say in a sentence how times were measured, and where."""
     files = times.loc[times["videos"] == TEST, "video"].nunique()
     rounds, threads, where = times.loc[0, ["rounds", "threads", "machine"]]
+    taken = "once" if rounds == 1 else f"medians of {rounds} rounds"
     return (
-        f"Times: {files} test files, medians of {rounds} rounds, all ways in turns; {threads} "
+        f"Times: {files} test files, {taken}, all ways in turns; {threads} "
         f"thread computes, one decodes; {where}."
     )
 

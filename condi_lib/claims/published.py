@@ -4,6 +4,7 @@ Every function gives effects by the key of the comparison that they stand beside
 set; fractions.
 """
 
+from functools import cache
 from itertools import pairwise
 
 import pandas as pd
@@ -25,6 +26,7 @@ CELLS = {
 }
 
 
+@cache
 def table3(teacher: str = "resnext101", student: str = "shufflenetv2") -> pd.Series:
     """Video accuracies of the paper's table III, by ``method, dataset, k``; dense has K = 0."""
     rows = published_accuracies(teacher, student)

@@ -49,7 +49,6 @@ def accuracy_over_k(
     interval_of: Sequence[str] | None = None,
     intervals: str = "band",
     chosen_k: Mapping[str, int] | None = None,
-    label: bool = True,
 ) -> Axes:
     """Draw the video accuracy of methods over the number of clips, as thesis figures 4.4 to 4.6.
 
@@ -63,7 +62,6 @@ def accuracy_over_k(
         interval_of: Whose intervals are shown; None: every method's.
         intervals: ``"band"`` or ``"bar"``.
         chosen_k: A K to ring for each of some methods, say the best one on validation videos.
-        label: Write the names; leave it to a last call of ``label_lines`` where more is drawn.
 
     Returns:
         The same ``ax``.
@@ -81,7 +79,7 @@ def accuracy_over_k(
         if chosen_k and name in chosen_k:
             _ring(ax, curve[curve["k_clips"] == chosen_k[name]], style)
     _k_axis(ax)
-    return label_lines(ax) if label else ax
+    return label_lines(ax)
 
 
 def _accuracy_curve(
@@ -136,7 +134,6 @@ def published_curve(
     accuracy: ArrayLike,
     label: str,
     method: str = "condi_sr",
-    relabel: bool = True,
 ) -> Axes:
     """Draw published accuracies beside ours: the method's colour, hollow markers, a thin line.
 
@@ -146,7 +143,6 @@ def published_curve(
         accuracy: Video accuracies as fractions, ``[n]``; NaN where none was published.
         label: Says whose numbers, with the table: they differ between thesis and paper.
         method: Whose colour and marker.
-        relabel: Write the names of all lines anew.
 
     Returns:
         The same ``ax``.
@@ -165,7 +161,7 @@ def published_curve(
         markerfacecolor="white", markeredgecolor=style.colour, zorder=1.9,
     )  # fmt: skip
     _k_axis(ax)
-    return label_lines(ax) if relabel else ax
+    return label_lines(ax)
 
 
 def training_curves(axes: Sequence[Axes], history: pd.DataFrame) -> Sequence[Axes]:
@@ -245,15 +241,12 @@ def _epoch_axis(ax: Axes) -> Axes:
     return ax
 
 
-def risk_coverage(
-    ax: Axes, curves: Mapping[str, tuple[ArrayLike, ArrayLike]], label: bool = True
-) -> Axes:
+def risk_coverage(ax: Axes, curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> Axes:
     """Draw the error rate among the clips that a score keeps, over the share it keeps.
 
     Args:
         ax: Where to draw.
         curves: By method, coverage ``[n]`` and risk ``[n]``, both fractions.
-        label: Write the names beside the curves.
 
     Returns:
         The same ``ax``.
@@ -264,7 +257,7 @@ def risk_coverage(
     ax.set_xlim(0, 1.01)
     percent_axis(ax, "coverage: share of clips kept", "x")
     percent_axis(ax, "risk: share of them wrong")
-    return label_lines(ax) if label else ax
+    return label_lines(ax)
 
 
 def reliability(ax: Axes, rows: pd.DataFrame, method: str) -> Axes:

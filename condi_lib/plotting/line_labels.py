@@ -2,13 +2,15 @@
 
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import LayoutEngine, PlaceHolderLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 from numpy.typing import ArrayLike, NDArray
-from sklearn.isotonic import isotonic_regression
 
 from condi_lib.plotting.style import text_colour
 
@@ -18,10 +20,11 @@ LONGEST_LINE = 25  # characters
 
 
 def label_lines(ax: Axes, side: str = "auto", font_size: float = 8.5) -> Axes:
-    """Write the label of each labelled line of ``ax`` beside the line's end.
+    """Let the label of each labelled line of ``ax`` be written beside the line's end.
 
-    Lines whose label begins with ``_`` are left out. Call it after the last curve is drawn and the
-    limits are set; calling it again replaces what it wrote before.
+    Where names fit depends on the figure's layout, so they are written when it is next laid out
+    (drawn or saved), for all axes at once, and name whatever has been drawn until then. Lines whose
+    label begins with ``_`` are left out. Called again later, new names replace the old ones.
 
     Args:
         ax: Axes with lines.
@@ -33,25 +36,61 @@ def label_lines(ax: Axes, side: str = "auto", font_size: float = 8.5) -> Axes:
     Returns:
         The same ``ax``.
     """
+    figure = ax.get_figure(root=True)
+    engine = figure.get_layout_engine()
+    if not isinstance(engine, _NamingLayout):
+        engine = _NamingLayout(engine)
+        figure.set_layout_engine(engine)
+    engine.asked[ax] = (side, font_size)
+    return ax
+
+
+class _NamingLayout(LayoutEngine):
+    """A figure's layout, and then the names of curves, for which it makes room."""
+
+    def __init__(self, layout: LayoutEngine | None) -> None:
+        super().__init__()
+        self._layout = layout or PlaceHolderLayoutEngine(True, True)
+        self._adjust_compatible = self._layout.adjust_compatible
+        self._colorbar_gridspec = self._layout.colorbar_gridspec
+        self.asked: dict[Axes, tuple[str, float]] = {}
+
+    def set(self, **settings: Any) -> None:
+        self._layout.set(**settings)
+
+    def get(self) -> dict[str, Any]:
+        return self._layout.get()
+
+    def execute(self, fig: Figure) -> None:
+        self._layout.execute(fig)
+        asked, self.asked = self.asked, {}
+        if asked := {ax: how for ax, how in asked.items() if ax.get_figure(root=True) is fig}:
+            self._name(fig, asked)
+            self._layout.execute(fig)
+
+    def _name(self, fig: Figure, asked: dict[Axes, tuple[str, float]]) -> None:
+        sides = {ax: _sides(ax, side, size) for ax, (side, size) in asked.items()}
+        for ax, lines in sides.items():
+            if lines["right"]:
+                _write_all(ax, lines["right"], "right", asked[ax][1])
+        left = [ax for ax, lines in sides.items() if lines["left"]]
+        if left and any(lines["right"] for lines in sides.values()):
+            self._layout.execute(fig)  # names on the right take width from the axes
+        for ax in left:
+            _write_all(ax, sides[ax]["left"], "left", asked[ax][1])
+
+
+def _sides(ax: Axes, side: str, font_size: float) -> dict[str, list[Line2D]]:
+    """On which side of ``ax`` the name of which line is written; earlier names go."""
     for old in [text for text in ax.texts if text.get_gid() == _GID]:
         old.remove()
     lines = [line for line in ax.get_lines() if line.get_label()[:1] != "_" and _points(line).size]
-    if not lines:
-        return ax
-    figure = ax.get_figure(root=True)
-    figure.draw_without_rendering()  # the layout decides how high the axes are
-    by_side = {"right" if side == "auto" else side: lines}
-    if side == "auto":
+    if side == "auto" and lines:
         moves = {s: _displacement(ax, lines, s, font_size) for s in ("right", "left")}
         if moves["left"] < moves["right"]:
             level = [line for line in lines if _is_level(line)]
-            by_side = {"right": level, "left": [line for line in lines if line not in level]}
-    sides = [(place, some) for place, some in by_side.items() if some]
-    for at, (place, some) in enumerate(sides):
-        if at:
-            figure.draw_without_rendering()  # names on the right take width from the axes
-        _write_all(ax, some, place, font_size)
-    return ax
+            return {"right": level, "left": [line for line in lines if line not in level]}
+    return {"right": [], "left": []} | {"right" if side == "auto" else side: lines}
 
 
 def spread(positions: ArrayLike, heights: ArrayLike, low: float, high: float) -> NDArray:
@@ -66,6 +105,8 @@ def spread(positions: ArrayLike, heights: ArrayLike, low: float, high: float) ->
     Returns:
         The centres, ``[n]``, in the order given. Of equal positions the first one is highest.
     """
+    from scipy.optimize import isotonic_regression  # a quarter of a second to import
+
     wanted, heights = np.asarray(positions, float), np.asarray(heights, float)
     order = np.lexsort((-np.arange(len(wanted)), wanted))
     size = heights[order]
@@ -73,7 +114,8 @@ def spread(positions: ArrayLike, heights: ArrayLike, low: float, high: float) ->
     bottom = low + size[0] / 2
     top = max(bottom, high - size[-1] / 2 - offset[-1])
     placed = np.empty_like(wanted)
-    placed[order] = offset + isotonic_regression(wanted[order] - offset, y_min=bottom, y_max=top)
+    rising = isotonic_regression(wanted[order] - offset).x
+    placed[order] = offset + np.clip(rising, bottom, top)
     return placed
 
 
@@ -165,7 +207,7 @@ def _make_room_on_the_left(ax: Axes, lines: Sequence[Line2D], texts: Sequence[An
 def _settle(ax: Axes, lines: Sequence[Line2D], texts: Sequence[Annotation], side: str) -> None:
     """Put the names in one column, spread over the height."""
     heights = _heights(ax, lines, texts[0].get_fontsize())
-    placed = spread(_fractions(ax, lines, side), heights, low=-0.05, high=1.05)
+    placed = spread(_fractions(ax, lines, side), heights, low=-0.05, high=1.02)
     ends = ax.transData.transform([_end(line, side) for line in lines])
     leader = LEADER_POINTS * _px_per_point(ax)
     column = ends[:, 0].max() + leader if side == "right" else ends[:, 0].min() - leader

@@ -51,6 +51,7 @@ def save_figure(
             temporary, format="png", metadata={"Description": description, "Software": None}
         )
         temporary.replace(target)
+        fig.set_layout_engine("none")  # what is shown next looks as what was saved
     finally:
         temporary.unlink(missing_ok=True)
     return target

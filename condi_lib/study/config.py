@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from condi_lib.losses import build_objective
 from condi_lib.sampling import SAMPLERS
@@ -55,6 +56,8 @@ class StudySpec:
         also_score: Splits that all networks score besides those to choose K on and to test.
         cross_fit: See :class:`TeacherSpec`.
         chapters: Notebooks to run, by the beginning of their names; empty: all.
+        parameters: What a notebook is given besides the study, by the beginning of its name:
+            ``{"06": {"measure_sec": 60}}``.
         variants: Studies that chapters set beside this one, by the chapter's name without its
             number, and by their own: ``{"sweeps": {"paper_like": ...}}``. A params file gives what
             differs from this study.
@@ -71,6 +74,7 @@ class StudySpec:
     also_score: tuple[str, ...] = ()
     cross_fit: int = 0
     chapters: tuple[str, ...] = ()
+    parameters: dict[str, dict[str, Any]] = field(default_factory=dict)
     variants: "dict[str, dict[str, StudySpec]]" = field(default_factory=dict)
 
     def __post_init__(self) -> None:

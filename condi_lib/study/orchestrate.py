@@ -51,7 +51,7 @@ def run_job(source: str, name: str, workers: int = 2, students: int = 1) -> None
         raise StudyError(f"{name} is a notebook, which one process executes; leave out torchrun")
     else:
         with alone(job.output, f"waiting for another process that runs {job.name}"):
-            run_chapter(job.notebook, {"study": source}, job.output)
+            run_chapter(job.notebook, {**job.parameters, "study": source}, job.output)
     if world.leads:
         job.stamp.parent.mkdir(parents=True, exist_ok=True)
         job.stamp.touch()

@@ -105,13 +105,14 @@ def _names(extends: Any) -> list[str]:
 def spread_variants(fields: Fields, variants: Any, where: str) -> Iterator[tuple[str, str, Fields]]:
     """Yield group, name and all fields of each variant of a study.
 
-    A variant takes over the study's fields but its chapters, and those of the variants
+    A variant takes over the study's fields but those of its chapters, and those of the variants
     ``group.name`` that it ``extends``; ``losses`` are taken over whole, or given anew.
 
     Raises:
         ValueError: If variants are no mappings, or extend what is not there or themselves.
     """
-    base = {key: value for key, value in fields.items() if key != "chapters"}
+    of_chapters = ("chapters", "parameters")
+    base = {key: value for key, value in fields.items() if key not in of_chapters}
     groups = list(variants.values()) if isinstance(variants, dict) else [None]
     nested = [named for group in groups if isinstance(group, dict) for named in group.values()]
     if not all(isinstance(found, dict) for found in [*groups, *nested]):

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from condi_lib import paths
 from condi_lib.digests import digest
@@ -70,7 +71,8 @@ class Job:
         weight: About how long it takes beside the others (seconds on two cores, embedded study).
         specs: The run to compute, or those of several students of one teacher.
         students: As in :class:`JobSize`: by it the command finds the job again.
-        notebook: The chapter to execute, where there are no runs, and
+        notebook: The chapter to execute, where there are no runs,
+        parameters: what it is given besides the study, and
         output: the executed notebook.
     """
 
@@ -85,6 +87,7 @@ class Job:
     specs: tuple[Spec, ...] = field(default=(), repr=False)
     students: int = 1
     notebook: Path | None = None
+    parameters: dict[str, Any] = field(default_factory=dict, repr=False)
     output: Path | None = None
 
     @property
@@ -156,6 +159,7 @@ def plan(source: str, size: JobSize | None = None) -> list[Job]:
         of_group[group] = {}
         for name, variant in variants.items():
             of_group[group] |= _run_jobs(variant, f"{group}.{name}-", study.name, size, runs)
+    chapter_notebooks(tuple(study.parameters))  # each is for a chapter that there is
     chapters = [
         _chapter_job(notebook, study, _needed_by(notebook, of_group, runs))
         for notebook in chapter_notebooks(study.chapters)
@@ -244,6 +248,7 @@ def _chapter_job(notebook: Path, study: StudySpec, runs: dict[str, Job]) -> Job:
         "runs": sorted(runs),
     }
     folder = study_folder(study.name)
+    given = [own for prefix, own in study.parameters.items() if notebook.name.startswith(prefix)]
     return Job(
         name=notebook.stem,
         stamp=folder / "stamps" / f"{notebook.stem}-{digest(state)}",
@@ -251,6 +256,7 @@ def _chapter_job(notebook: Path, study: StudySpec, runs: dict[str, Job]) -> Job:
         needs=tuple(job.stamp for job in _distinct(runs)),
         weight=20.0,
         notebook=notebook,
+        parameters={name: value for own in given for name, value in own.items()},
         output=folder / "notebooks" / notebook.name,
     )
 
