@@ -1,7 +1,9 @@
 """The command line: ``python -m condi_lib study embedded``."""
 
+import json
 import signal
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
@@ -43,7 +45,7 @@ def study(
 def job(
     name: Positional[str], job_name: Positional[str], workers: int = 2, students: int = 1
 ) -> None:
-    """Run one job of a study (what the workflow calls).
+    """Make one data set, teacher or student of a study, or several (what the workflow calls).
 
     Args:
         name: A params file.
@@ -54,6 +56,24 @@ def job(
     from condi_lib.study.orchestrate import run_job
 
     run_job(name, job_name, workers, students)
+
+
+def chapter(
+    notebook: Positional[Path], output: Positional[Path], stamp: Positional[Path], parameters: str
+) -> None:
+    """Run one chapter of a study (what the workflow calls).
+
+    Args:
+        notebook: The notebook.
+        output: The executed notebook.
+        stamp: File that is made when it is done.
+        parameters: What the notebook is given, as JSON.
+    """
+    from condi_lib.chapters import run_chapter
+
+    run_chapter(notebook, json.loads(parameters), output)
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    stamp.touch()
 
 
 def jobs(name: Positional[str]) -> None:
@@ -271,6 +291,7 @@ def main() -> None:
                 "data": data,
                 "check-weights": check_weights,
                 "job": job,
+                "chapter": chapter,
                 "jobs": jobs,
                 "reference": reference,
                 "times": times,
@@ -291,7 +312,7 @@ def main() -> None:
 
 def _mistakes() -> tuple[type[Exception], ...]:
     """Errors whose message says all; imported late, `--help` should not wait for torch."""
-    from condi_lib.study.chapters import ChapterError
+    from condi_lib.chapters import ChapterError
     from condi_lib.study.orchestrate import StudyError
     from condi_lib.training import TrainingDiverged
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 ROOMS = (
-    {"paths", "digests"},
+    {"paths", "digests", "locks"},
+    {"chapters"},
     {"videos"},
     {"models", "losses", "confidence", "metrics", "resampling", "distributed"},
     {"statistics", "training"},

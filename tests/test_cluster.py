@@ -153,8 +153,9 @@ def test_more_processes_are_started_by_torchrun(written):
     commands = {job.name: job.command("tiny") for job in jobs}
     for name in ("teacher-seed0", "condi_sr-seed0"):
         assert commands[name] == [*LAUNCHER, "-m", "condi_lib", "job", "tiny", name]
-    for name in ("dataset", "00_first"):
-        assert commands[name] == [sys.executable, "-m", "condi_lib", "job", "tiny", name]
+    assert commands["dataset"] == [sys.executable, "-m", "condi_lib", "job", "tiny", "dataset"]
+    assert commands["00_first"][:4] == [sys.executable, "-m", "condi_lib", "chapter"]
+    assert json.loads(commands["00_first"][-1]) == {"study": "tiny"}
     assert [job.threads for job in jobs] == [2, 4, 4, 1]
     assert [job.gpus for job in jobs] == [0, 0, 0, 0]
 

@@ -231,9 +231,10 @@ def test_a_job_is_finished_though_its_leader_is_killed(tmp_path):
             torch.testing.assert_close(*logits, rtol=0, atol=0.05)  # they spread over some units
 
 
-def test_a_notebook_is_no_job_for_several_processes(monkeypatch, root):
+def test_a_notebook_is_no_job_of_runs(monkeypatch, root):
     write_params(root, tiny())
     write_notebook(root / "notebooks" / "00_first.ipynb", "print(study)")
     monkeypatch.setattr(orchestrate, "join_world", lambda: World(1, 2))
-    with pytest.raises(orchestrate.StudyError, match="00_first is a notebook, which one process"):
+    told = "00_first is a chapter, run by: .* chapter .*00_first.ipynb"
+    with pytest.raises(orchestrate.StudyError, match=told):
         orchestrate.run_job("tiny", "00_first")

@@ -16,11 +16,11 @@ from tiny_study import N_VIDEOS, ensure_and_die, process, tiny, write_params
 
 from condi_lib.analysis import export_reference
 from condi_lib.clip_table import read_clip_table
+from condi_lib.locks import alone
 from condi_lib.paths import reference_dir
 from condi_lib.study import CatalogSource, DatasetSpec, ensure, networks, open_study, read_study
 from condi_lib.study.datasets import open_dataset, pantomime_folder
 from condi_lib.study.ensure import forget, is_done
-from condi_lib.study.locks import alone
 from condi_lib.study.specs import run_folder
 from condi_lib.videos.catalog import CatalogError
 from condi_lib.videos.decode import write_video

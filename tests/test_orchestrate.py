@@ -17,8 +17,8 @@ from test_chapters import printed, write_notebook
 from test_ensure import results
 from tiny_study import ensure_and_die, process, run_command, tiny, write_params
 
+from condi_lib.chapters import ChapterError
 from condi_lib.study import ensure
-from condi_lib.study.chapters import ChapterError
 from condi_lib.study.orchestrate import StudyError, _end, _report, run_job
 from condi_lib.study.params import read_study
 from condi_lib.study.plan import JobSize, find_job, plan, study_folder, write_plan

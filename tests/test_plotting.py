@@ -181,6 +181,15 @@ def test_lines_with_private_labels_or_without_points_have_no_name(ax):
     assert len(named(plotting.label_lines(ax))) == 0
 
 
+def test_the_name_of_a_line_that_leaves_the_axes_stays_beside_them(ax):
+    ax.plot([1, 2], [0.1, 5], label="up")
+    plotting.label_lines(ax, "right").set_ylim(0, 1)
+    name = named(ax)["up"]
+    assert name.xy == pytest.approx((2, 1))
+    (box,) = boxes([name])
+    assert 0 < ax.bbox.y0 < box.y0 < ax.bbox.y1
+
+
 def test_names_are_of_what_is_drawn_when_the_figure_is_laid_out(ax, rows):
     plotting.accuracy_over_k(ax, rows)
     plotting.published_curve(ax, [1, 2], [0.6, 0.7], "published")

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from condi_lib import paths
+from condi_lib.chapters import code_hash
 from condi_lib.plotting import read_record, save_figure, use_style
-from condi_lib.study.chapters import code_hash
 
 PARAMETERS = {"study": "embedded", "k_clips": [1, 3], "temperature": 0.9}
 INPUTS = {"teacher-seed0.parquet": "5f3a"}

@@ -188,6 +188,22 @@ def test_dampened_momentum_in_closed_form():
     assert model.weight.item() == pytest.approx(before - 0.1 * (1 + 1))
 
 
+def test_our_sgd_is_that_of_torch():
+    ours, settings = torch.nn.Linear(3, 2), TrainingSettings(lr=0.1, momentum=0.9)
+    theirs = copy.deepcopy(ours)
+    optimizer = branch_optimizer(ours, settings)
+    options = {name: optimizer.defaults[name] for name in ("lr", "momentum", "weight_decay")}
+    expected = torch.optim.SGD(theirs.parameters(), nesterov=True, **options)
+    for x in torch.randn(4, 5, 3):
+        for model, using in ((ours, optimizer), (theirs, expected)):
+            using.zero_grad()
+            model(x).square().sum().backward()
+            using.step()
+        using.load_state_dict(using.state_dict())
+    assert torch.equal(ours.weight, theirs.weight)
+    assert torch.equal(ours.bias, theirs.bias)
+
+
 # --- schedules -----------------------------------------------------------------------------------
 
 

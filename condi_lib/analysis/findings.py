@@ -26,10 +26,10 @@ from condi_lib.analysis.results import (
     students_of,
     sweep,
 )
+from condi_lib.chapters import code_hash
 from condi_lib.digests import digest, essentials
 from condi_lib.metrics import auroc, auroc_per_video, failure_prediction
 from condi_lib.statistics import Interval, bootstrap_fold_mean
-from condi_lib.study.chapters import code_hash
 from condi_lib.study.config import TEACHER
 from condi_lib.study.plan import study_folder
 from condi_lib.study.study import FolderStore, Study

@@ -35,7 +35,7 @@ from condi_lib.analysis.ways import (
     top_k_ways,
 )
 from condi_lib.digests import digest
-from condi_lib.study.locks import alone
+from condi_lib.locks import alone
 from condi_lib.study.plan import study_folder
 from condi_lib.study.specs import run_name
 from condi_lib.study.study import FolderStore, Study

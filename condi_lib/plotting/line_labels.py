@@ -132,7 +132,9 @@ def _is_level(line: Line2D) -> bool:
 
 
 def _end(line: Line2D, side: str) -> NDArray:
-    return _points(line)[-1 if side == "right" else 0]
+    """The line's last or first point, or where the axes end above or below it."""
+    x, y = _points(line)[-1 if side == "right" else 0]
+    return np.array([x, np.clip(y, *sorted(line.axes.get_ylim()))])
 
 
 def _wrapped(line: Line2D) -> str:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from condi_lib import paths
-from condi_lib.study.chapters import code_hash
+from condi_lib.chapters import code_hash
 
 
 def save_figure(

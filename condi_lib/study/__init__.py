@@ -2,8 +2,8 @@
 
 ``specs`` says what a run is, ``ensure`` computes it once: ``datasets`` makes or reads videos,
 ``networks`` trains and scores. ``config`` says what a study is, ``params`` reads it from a file,
-``study`` is what the notebooks open. ``plan`` and ``orchestrate`` run everything, ``chapters``
-runs one notebook. What is computed *from* a study is in :mod:`condi_lib.analysis`.
+``study`` is what the notebooks open. ``plan`` and ``orchestrate`` run everything. What is computed
+*from* a study is in :mod:`condi_lib.analysis`.
 """
 
 from condi_lib.study.config import StudySpec

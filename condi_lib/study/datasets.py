@@ -10,7 +10,7 @@ import pandas as pd
 
 from condi_lib import paths
 from condi_lib.digests import digest, essentials
-from condi_lib.study.locks import alone
+from condi_lib.locks import alone
 from condi_lib.study.specs import CatalogSource, DatasetSpec, OfficialSource, run_folder
 from condi_lib.videos.catalog import (
     Catalog,

@@ -21,8 +21,8 @@ import torch
 
 from condi_lib import __version__
 from condi_lib.distributed import World, join_world
+from condi_lib.locks import alone
 from condi_lib.study.datasets import delete_videos, make_dataset, videos_exist
-from condi_lib.study.locks import alone
 from condi_lib.study.networks import compute_network
 from condi_lib.study.specs import (
     DatasetSpec,

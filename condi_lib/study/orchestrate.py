@@ -1,6 +1,7 @@
 """Run a whole study: the workflow engine computes the jobs, this shows how far they are."""
 
 import re
+import shlex
 import shutil
 import subprocess
 import textwrap
@@ -9,10 +10,9 @@ from pathlib import Path
 
 from condi_lib import paths
 from condi_lib.distributed import join_world
-from condi_lib.study.chapters import run_chapter
+from condi_lib.locks import alone
 from condi_lib.study.engine import cluster_failures, engine_command, stop_engine
 from condi_lib.study.ensure import ensure, forget
-from condi_lib.study.locks import alone
 from condi_lib.study.params import read_study
 from condi_lib.study.plan import Job, JobSize, find_job, plan, study_folder, write_plan
 from condi_lib.study.progress import clock, watch
@@ -32,7 +32,7 @@ class StudyError(RuntimeError):
 def run_job(source: str, name: str, workers: int = 2, students: int = 1) -> None:
     """Run one job of a study and leave its stamp (what the workflow engine calls).
 
-    All processes that torchrun launches call it, for a data set, a teacher or a student.
+    For a data set, a teacher or students: all processes that torchrun launches call it.
 
     Args:
         source: Name or path of a params file.
@@ -41,17 +41,13 @@ def run_job(source: str, name: str, workers: int = 2, students: int = 1) -> None
         students: How many students each job of the plan trains.
 
     Raises:
-        StudyError: If several processes are to execute a notebook.
+        StudyError: If it is a chapter; says how to run that.
     """
     job, world = find_job(source, name, students), join_world()
-    if job.specs:
-        for spec in job.specs:
-            ensure(spec, workers if workers > 1 else 0, progress=True)
-    elif world.size > 1:
-        raise StudyError(f"{name} is a notebook, which one process executes; leave out torchrun")
-    else:
-        with alone(job.output, f"waiting for another process that runs {job.name}"):
-            run_chapter(job.notebook, {**job.parameters, "study": source}, job.output)
+    if not job.specs:
+        raise StudyError(f"{name} is a chapter, run by: {shlex.join(job.command(source))}")
+    for spec in job.specs:
+        ensure(spec, workers if workers > 1 else 0, progress=True)
     if world.leads:
         job.stamp.parent.mkdir(parents=True, exist_ok=True)
         job.stamp.touch()

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from condi_lib import paths
+from condi_lib.chapters import chapter_notebooks, code_hash, notebook_hash
 from condi_lib.digests import digest
-from condi_lib.study.chapters import chapter_notebooks, code_hash, notebook_hash
 from condi_lib.study.config import StudySpec
 from condi_lib.study.ensure import is_done
 from condi_lib.study.params import params_path, read_study
@@ -117,8 +117,12 @@ class Job:
 
     def command(self, source: str) -> list[str]:
         """The command that runs this job, in whatever folder."""
-        study = params_path(source) if source.endswith(".yaml") else source
-        task = ["-m", "condi_lib", "job", str(study), self.name]
+        study = str(params_path(source) if source.endswith(".yaml") else source)
+        if self.notebook:
+            given = json.dumps({**self.parameters, "study": study})
+            files = map(str, (self.notebook, self.output, self.stamp))
+            return [sys.executable, "-m", "condi_lib", "chapter", *files, "--parameters", given]
+        task = ["-m", "condi_lib", "job", study, self.name]
         together = ["--students", str(self.students)] if self.students > 1 else []
         return [*_launcher(self.processes), *task, *together]
 

@@ -1,4 +1,7 @@
-"""Run one chapter: a notebook executed by papermill, its parameters checked first."""
+"""Run one chapter: a notebook executed by papermill, its parameters checked first.
+
+Torch is imported by the notebook alone: that takes seconds, and a study has a dozen chapters.
+"""
 
 import hashlib
 import json
@@ -7,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from condi_lib import paths
+from condi_lib.locks import alone
 
 ABOVE_THE_STUDY = ("claims", "plotting", "predict", "explore", "__main__")
 
@@ -34,6 +38,8 @@ def chapter_notebooks(chosen: tuple[str, ...] = ()) -> list[Path]:
 def run_chapter(notebook: Path, parameters: dict[str, Any], output: Path) -> None:
     """Execute a notebook in its own folder and write the result to ``output``.
 
+    Waits while another process executes it to the same file.
+
     Args:
         notebook: The chapter.
         parameters: Values for its parameters cell.
@@ -42,16 +48,22 @@ def run_chapter(notebook: Path, parameters: dict[str, Any], output: Path) -> Non
     Raises:
         ChapterError: If a parameter is unknown to the notebook, a cell raises or its kernel dies.
     """
-    import papermill  # takes half a second to import, which every job of a study would pay
-    from nbclient.exceptions import DeadKernelError
-    from papermill.exceptions import PapermillExecutionError
+    import papermill  # half a second, which importing this module should not take
 
     known = papermill.inspect_notebook(notebook)
     if unknown := sorted(set(parameters) - set(known)):
         raise ChapterError(
             f"{notebook.name} has no parameter {unknown}; its parameters cell has {sorted(known)}"
         )
-    output.parent.mkdir(parents=True, exist_ok=True)
+    with alone(output, f"waiting for another process that runs {notebook.stem}"):
+        _execute(notebook, parameters, output)
+
+
+def _execute(notebook: Path, parameters: dict[str, Any], output: Path) -> None:
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
     part = output.with_name(f".{output.name}.part.ipynb")
     try:
         papermill.execute_notebook(
@@ -80,7 +92,7 @@ def code_hash(results_only: bool = False) -> str:
         results_only: Leave out the rooms above the study, which no result can depend on.
     """
     state = hashlib.sha256()
-    package = Path(__file__).resolve().parents[1]
+    package = Path(__file__).resolve().parent
     for path in sorted([*package.rglob("*.py"), *package.rglob("*.mplstyle")]):
         name = path.relative_to(package)
         if results_only and name.parts[0].removesuffix(".py") in ABOVE_THE_STUDY:
