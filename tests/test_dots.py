@@ -122,6 +122,7 @@ def test_curves_go_from_dark_to_light_and_the_default_stands_out(ax):
     assert to_hex(lines["μ = 1.5"].get_color()) == METHODS["condi_sr"].colour.lower()
     assert lines["μ = 1.5"].get_linewidth() > lines["μ = 4"].get_linewidth()
     assert sum(lines["μ = 1"].get_color()[:3]) < sum(lines["μ = 4"].get_color()[:3])
+    ax.get_figure(root=True).draw_without_rendering()
     assert {t.get_text() for t in ax.texts} == set(curves)
     assert len(ax.collections) == 3  # from the lowest seed to the highest
     assert ax.get_ylabel() == "false-positive rate (%)"
