@@ -18,7 +18,7 @@ help:  ## this table of contents
 setup: $(READY)  ## install everything into .venv (the targets below do so by themselves)
 
 study: $(READY)  ## the embedded study from nothing: videos, training, notebooks, figures
-	$(RUN) -m condi_lib study embedded --students 3
+	$(RUN) -m condi_lib study embedded --students 3 --job-cores 1
 
 smoke: $(READY)  ## the same in miniature, recomputed every time: does everything run?
 	$(RUN) -m condi_lib study smoke --fresh --students 6 --job-cores 1
