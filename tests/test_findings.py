@@ -201,6 +201,10 @@ def test_auroc_inside_videos_is_the_mean_over_seeds_and_is_paired_by_video():
     for method in ("never", "one seed only"):
         nothing = found.within_video_auroc(method)
         assert np.isnan([nothing.value, nothing.low, nothing.high]).all()
+    with pytest.raises(
+        ValueError, match=r"split 'val': of videos on which K is chosen.* \['test'\]"
+    ):
+        found.within_video_auroc("a", "val")
 
 
 def test_where_all_videos_are_mixed_their_aurocs_are_simply_averaged():

@@ -89,7 +89,16 @@ class Findings:
             method: Whose score.
             split: Which videos.
             minus: Take the difference from this other score, paired by video.
+
+        Raises:
+            ValueError: If K is chosen on those videos: of them it is not kept.
         """
+        if split not in self.video_auroc:
+            known = list(self.video_auroc)
+            raise ValueError(
+                f"split {split!r}: of videos on which K is chosen, or of unknown ones, the "
+                f"within-video AUROC is not kept; choose from {known}"
+            )
         values = self.video_auroc[split][method].astype(float)
         if minus:
             values = values - self.video_auroc[split][minus]
@@ -107,7 +116,7 @@ def findings_of(study: Study) -> Findings:
     if isinstance(study.store, FolderStore):
         kept = study.store.folder
         return read_findings(kept) if (kept / RIGHT).exists() else compute_findings(study)
-    runs = essentials(study.spec) | {"name": "", "variants": {}, "chapters": []}
+    runs = essentials(study.spec) | {"name": "", "variants": {}, "chapters": [], "parameters": {}}
     folder = study_folder(study.name) / "findings" / digest([runs, code_hash(results_only=True)])
     if not (folder / RIGHT).exists():
         write_findings(compute_findings(study), folder)
