@@ -70,6 +70,15 @@ def aurc(confidence: ArrayLike, correct: ArrayLike) -> float:
     return float(_risks(*_checked(confidence, correct)).mean())
 
 
+def risk_coverage(confidence: ArrayLike, correct: ArrayLike) -> tuple[Floats, Floats]:
+    """Return coverage and risk where the i most confident clips are kept, i = 1 … n, ``[n]`` each.
+
+    ``aurc`` is the mean of these risks.
+    """
+    confidence, correct = _checked(confidence, correct)
+    return np.arange(1, correct.size + 1) / correct.size, _risks(confidence, correct)
+
+
 def e_aurc(confidence: ArrayLike, correct: ArrayLike) -> float:
     """Return the excess AURC: AURC minus that of a perfect score with as many errors.
 

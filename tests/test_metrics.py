@@ -18,6 +18,7 @@ from condi_lib.metrics import (
     ece,
     failure_prediction,
     fpr_at_95_tpr,
+    risk_coverage,
     video_accuracy,
     within_video_auroc,
 )
@@ -39,6 +40,14 @@ def test_published_goldens():
     assert auroc(*scores) == 0.75
     assert aurc(*scores) == pytest.approx(0.238571, abs=5e-7)
     assert augrc(*scores) == pytest.approx(0.14)
+
+
+def test_the_risk_at_each_coverage_is_the_share_of_errors_among_those_kept():
+    coverage, risk = risk_coverage([0.9, 0.8, 0.7, 0.6], [True, False, True, False])
+    assert coverage.tolist() == [0.25, 0.5, 0.75, 1]
+    assert risk == pytest.approx([0, 1 / 2, 1 / 3, 2 / 4])
+    _, tied = risk_coverage([0.5, 0.5], [True, False])
+    assert tied.tolist() == [0.5, 0.5]
 
 
 def test_other_conventions_of_the_area_are_what_the_docstrings_say():
