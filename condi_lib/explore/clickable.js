@@ -1,7 +1,10 @@
 // Shows a text of HTML or SVG, and tells which of its elements with data-key was chosen,
 // by mouse or by Enter and Space. Focus stays where it was when the text changes.
 function render({ model, el }) {
-  el.setAttribute("data-lm-suppress-shortcuts", "true"); // keys are for us, not for the notebook
+  // Keys are for whatever has focus in the explorer: JupyterLab would take arrows for the notebook.
+  // It looks for the attribute on the element itself first, so an ancestor's would not do.
+  const keepKeys = (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true");
+  const whole = () => el.closest(".condi-explorer") ?? el;
 
   const show = () => {
     const active = document.activeElement;
@@ -26,6 +29,7 @@ function render({ model, el }) {
   el.addEventListener("keydown", press);
   model.on("change:html", show);
   show();
+  requestAnimationFrame(() => whole().addEventListener("focusin", keepKeys)); // once it is in place
   return () => {
     el.removeEventListener("click", choose);
     el.removeEventListener("keydown", press);

@@ -35,6 +35,7 @@ STYLE = """
   background: var(--jp-border-color1, #bdbdbd); margin-right: 4px}
 .condi-bar i {display: block; height: 100%}
 .condi-quiet {color: var(--jp-ui-font-color2, #616161)}
+.condi-tile .condi-quiet {color: inherit}
 [data-key]:focus-visible {outline: 3px solid #0072B2; outline-offset: 1px}
 """
 
