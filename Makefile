@@ -4,16 +4,17 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
+STUDY := embedded
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 PARALLEL := -n 2 --dist loadfile
 # What executing a notebook writes into it besides its outputs.
 NOISE := metadata.language_info metadata.widgets cell.metadata.execution
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study smoke full reference test nbval lab bench lint
+.PHONY: help setup study smoke full reference test nbval lab screenshot bench lint
 
 help:  ## this table of contents
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## install everything into .venv (the targets below do so by themselves)
 
@@ -46,8 +47,11 @@ else
 	$(RUN) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 $(PARALLEL) $(NOTEBOOKS)
 endif
 
-lab: $(READY)  ## open the notebooks in JupyterLab
-	$(RUN) -m jupyter lab notebooks
+lab: $(READY)  ## the explorer in JupyterLab, of the embedded study or of STUDY=name
+	$(RUN) -m condi_lib.explore $(STUDY)
+
+screenshot: $(READY)  ## make the README's picture of the explorer, in a real browser
+	$(RUN) tests/take_screenshot.py
 
 bench: $(READY)  ## measure speed and memory, for hours: better one file of benchmarks/ by itself
 	@set -e; for file in $(wildcard benchmarks/*.py); do echo "$$file"; $(RUN) $$file; done

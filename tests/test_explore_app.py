@@ -1,9 +1,11 @@
 """The explorer without a browser: what its widgets show after each change, against the table."""
 
+import gc
 import html
 import re
 
 import numpy as np
+import psutil
 import pytest
 from explored_tables import explored_table
 
@@ -298,3 +300,26 @@ def test_the_twin_has_the_numbers_of_the_explorer(explorer, table):
     pictures = thumbnails_of(explorer.desk, 0)
     assert pictures.shape[0] == N_CLIPS and pictures.std() > 20
     assert (thumbnails_of(explorer.desk, 9) == 200).all()
+
+
+def test_memory_stays_flat_over_200_interactions(explorer):
+    rng = np.random.default_rng(0)
+
+    def interact():
+        explorer.tab.selected_index = 0
+        explorer.chooser.choose(int(rng.integers(3)))
+        explorer.video.strip.choose("clip-0")
+        explorer.controls.k_clips.value = int(rng.integers(1, N_CLIPS + 1))
+        explorer.controls.k_student.value = int(rng.integers(explorer.setting.k_clips + 1))
+        explorer.tab.selected_index = int(rng.integers(1, 3))
+
+    def memory_mb():
+        gc.collect()
+        return psutil.Process().memory_info().rss / 1e6
+
+    for _ in range(20):
+        interact()
+    before = memory_mb()
+    for _ in range(40):  # of five changes each
+        interact()
+    assert memory_mb() - before < 10

@@ -8,6 +8,7 @@ import pytest
 from tiny_study import tiny, write_params
 
 from condi_lib.explore import Networks, Setting, explore
+from condi_lib.explore.sources import Choice
 from condi_lib.explore.your_video import networks_of_study, policy_of
 from condi_lib.sampling import DENSE, Divided, Selected
 from condi_lib.selective import SelectiveClassifier
@@ -25,7 +26,7 @@ def project(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CONDI_ROOT", str(root))
         opened = open_study("tiny")
-        assert "not computed yet" in networks_of_study(opened, "condi_sr", 0).why_none
+        assert "not computed yet" in networks_of_study(opened, Choice("condi_sr")).why_none
         opened.table("condi_sr", 0)
         yield root
 
@@ -96,13 +97,16 @@ def test_that_cannot_be_read_is_told_in_a_line_and_the_next_one_works(
     page = classify(explorer, tmp_path / name)
     assert cause in page.note.value and "\n" not in page.note.value
     assert page.prediction is None and not page.button.disabled
+    assert page.strip.html == page.answer.value == ""
     assert classify(explorer, video).prediction is not None
     assert page.note.value == ""
 
 
 def test_can_be_uploaded(explorer, video):
     page = explorer.yours
-    page.take([{"name": video.name, "content": memoryview(video.read_bytes())}])
+    content, kind = memoryview(video.read_bytes()), "video/mp4"
+    file = {"name": video.name, "content": content, "type": kind, "size": len(content)}
+    page.upload.set_state({"value": [file | {"last_modified": 0}]})  # as it comes from a browser
     page.working.join()
     assert page.prediction is not None and page.path.value.endswith(video.name)
 

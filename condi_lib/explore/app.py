@@ -33,15 +33,20 @@ class Explorer:
         errors: What callbacks raised, in words; empty if all is well.
     """
 
-    def __init__(self, source: Source, networks: Networks, setting: Setting | None = None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        networks: Callable[[Choice], Networks],
+        setting: Setting | None = None,
+    ) -> None:
         """Open a source's first table.
 
         Args:
             source: Where tables come from.
-            networks: With which videos of the reader's own are classified.
+            networks: For each choice, those that classify a video of the reader's own.
             setting: Where the controls stand at first.
         """
-        self.source, self.guard = source, Guard()
+        self.source, self.networks, self.guard = source, networks, Guard()
         self.errors = self.guard.errors
         redraw = self.guard(self._redraw)
         self.controls = Controls(self.guard(self._set))
@@ -53,7 +58,7 @@ class Explorer:
         self.video = VideoPage(self.chooser, self.guard)
         self.compare = ComparePage(self.chooser, self.guard)
         self.data = DataPage(self.open_video, self.guard)
-        self.yours = YourPage(networks, self.guard)
+        self.yours = YourPage(self.guard)
         self.pages = [self.video, self.compare, self.data, self.yours]
         self.tab = Tab([page.widget for page in self.pages], titles=[p.title for p in self.pages])
         self.tab.observe(redraw, "selected_index")
@@ -79,6 +84,7 @@ class Explorer:
         choice = Choice(**{name: widget.value for name, widget in self.choices.items()})
         self.desk = Desk(SplitAnswers(self.source.table(choice)), self.source.pictures)
         self.desk.prepare()
+        self.yours.networks = self.networks(choice)
         self.controls.fit(self.desk.split, setting)
         self.chooser.fit(self.desk.split, self.setting)
         self._redraw()
@@ -118,12 +124,14 @@ def explore(
     """
     if (study is None) == (table is None):
         raise ValueError("give the explorer either a study or a clip table")
-    if study is not None:
-        source = source_of_study(study, student)
-        networks = networks or networks_of_study(study, source.first.student, source.first.seed)
-    else:
-        source = source_of_table(table, videos)
-    return Explorer(source, networks or Networks(), setting)
+    source = source_of_table(table, videos) if study is None else source_of_study(study, student)
+
+    def networks_for(choice: Choice) -> Networks:
+        if networks is not None or study is None:
+            return networks or Networks()
+        return networks_of_study(study, choice)
+
+    return Explorer(source, networks_for, setting)
 
 
 def _dropdown(name: str, values: tuple, on_change: Callable[[Any], None]) -> Dropdown:

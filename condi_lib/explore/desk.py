@@ -66,7 +66,7 @@ class VideoChooser:
         self.label = Dropdown(description="class", style=STYLE, layout=wide)
         self.search = Text(description="search", style=STYLE, layout=wide,
                            placeholder="words in the video's name")  # fmt: skip
-        self.select = Select(rows=7, layout=wide, description="video", style=STYLE)
+        self.select = Select(rows=12, layout=wide, description="video", style=STYLE)
         self.note = HTML()
         rows = [self.list, self.label, self.search, self.select, self.note]
         place = Layout(min_width="260px", flex="1 1 0", padding="0 14px 0 0")

@@ -21,10 +21,11 @@ BORDERS = {"key": "solid", "confuser": "dashed", "generic": "dotted"}
 STYLE = """
 .condi-explorer .widget-html-content {line-height: 1.45}
 .condi-explorer p {margin: 4px 0}
-.condi-strip {display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 6px}
+.condi-strip {display: grid; grid-template-columns: repeat(auto-fill, minmax(124px, 1fr)); gap: 6px}
 .condi-tile {font: 12px/1.35 var(--jp-ui-font-family, sans-serif); padding: 3px; text-align: left;
   color: var(--jp-ui-font-color1, #212121); background: var(--jp-layout-color2, #eee);
-  border: 1px solid transparent; border-radius: 4px; cursor: pointer; min-width: 0}
+  border: 1px solid transparent; border-radius: 4px; cursor: pointer; min-width: 0;
+  display: flex; flex-direction: column; justify-content: flex-start; align-items: stretch}
 .condi-tile img, .condi-tile .condi-lost {display: block; width: 100%; box-sizing: border-box;
   border: 3px solid transparent; min-height: 40px}
 .condi-tile .condi-lost {padding: 8px 2px; text-align: center}
@@ -131,7 +132,7 @@ def told(clip: Mapping[str, object], score_name: str) -> str:
     for network in ("teacher", "student"):
         if isinstance(clip.get(f"{network}_class"), str):
             probability = f"{100 * clip[f'{network}_prob']:.0f} %"
-            parts.append(f"{network}: {clip[f'{network}_class']} {probability}")
+            parts.append(f"{network}: {readable(clip[f'{network}_class'], 40)} {probability}")
     if (value := clip.get("score")) is not None and np.isfinite(value):
         parts.append(f"{score_name} {value:.2f}")
     return ", ".join(parts)

@@ -20,6 +20,7 @@ from condi_lib.explore.guard import Guard, error_note
 from condi_lib.explore.setting import SHORT_SCORES, Setting
 
 DENSE = Setting("dense")
+N_CLASSES = 8  # in the bar chart
 
 
 class VideoPage:
@@ -62,7 +63,7 @@ class VideoPage:
         probs, dense = (split.probabilities(each, video) for each in (setting, DENSE))
         label, classes = int(split.view.label[video]), split.table.classes
         self.headline.value = headline(probs, classes, label, dense)
-        self.bars.value = bar_chart(probs, classes, label)
+        self.bars.value = bar_chart(probs, classes, label, N_CLASSES)
         self.clips = split.clips(setting, video)
         score = SHORT_SCORES[setting.score]
         self.line.value = timeline(self.clips, desk.clip_frames, desk.fps, score)

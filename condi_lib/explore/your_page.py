@@ -17,8 +17,15 @@ from condi_lib.explore.pictures import Pictures, pictures_of_files
 from condi_lib.explore.setting import SHORT_SCORES, Setting
 from condi_lib.explore.svg import escaped, tag
 from condi_lib.explore.video_page import first_slider
-from condi_lib.explore.your_video import Networks, classify, clips_of, count_clips, policy_of
-from condi_lib.plotting.prediction_text import headline, looks_told, time_told
+from condi_lib.explore.your_video import (
+    Networks,
+    classify,
+    clips_of,
+    count_clips,
+    looks_of,
+    policy_of,
+)
+from condi_lib.plotting.prediction_text import headline, time_told
 from condi_lib.selective import Prediction
 from condi_lib.videos.decode import VideoError
 
@@ -27,6 +34,7 @@ class YourPage:
     """Selective inference on a file.
 
     Attributes:
+        networks: With which videos are classified.
         widget: All of it.
         upload: A file from the reader's machine.
         path: Or a path on the machine of the kernel.
@@ -39,12 +47,14 @@ class YourPage:
 
     title = "Your video"
 
-    def __init__(self, networks: Networks, guard: Guard) -> None:
-        self.networks, self._guard, self._setting = networks, guard, Setting()
+    def __init__(self, guard: Guard) -> None:
+        """Make the page; it is of use once it has ``networks``."""
+        self.networks, self._guard, self._setting = Networks(), guard, Setting()
         self.prediction: Prediction | None = None
         self.working: threading.Thread | None = None
         self._folder: TemporaryDirectory | None = None
-        self.upload = FileUpload(accept="video/*", multiple=False, description="Choose a video")
+        self.upload = FileUpload(accept="video/*", multiple=False, description="Choose a video",
+                                 layout=Layout(width="170px"))  # fmt: skip
         self.path = Text(placeholder="or its path, where the kernel runs", description="path",
                          layout=Layout(flex="1 1 0", min_width="150px"))  # fmt: skip
         self.button = Button(description="Classify", button_style="primary")
@@ -76,12 +86,18 @@ class YourPage:
         """Classify the file at ``path`` in a thread of its own."""
         if self.working is not None and self.working.is_alive():
             return
-        self.note.value, self.bar.value = "", 0
+        self._clear()
         self.button.disabled = True
         path, setting = Path(self.path.value.strip()).expanduser(), self._setting
         work = self._guard(lambda: self._work(path, setting))
         self.working = threading.Thread(target=work, daemon=True)
         self.working.start()
+
+    def _clear(self) -> None:
+        """Forget the last answer: a bad file's error must not stand beside another one's clips."""
+        self.prediction, self.bar.value, self.strip.html = None, 0, ""
+        for each in (self.note, self.answer, self.bars, self.card, self.line):
+            each.value = ""
 
     def take(self, files: Sequence[Mapping[str, Any]]) -> None:
         """Classify an uploaded file: ``name`` and ``content`` of the only one."""
@@ -119,7 +135,7 @@ class YourPage:
         self._pictures: Pictures = pictures_of_files(path.parent, frames, prediction.fps)
         self._clip: int | None = None
         self.bar.max = self.bar.value = len(self._clips)
-        told = [headline(prediction), looks_told(prediction), time_told(prediction)]
+        told = [headline(prediction), looks_of(prediction), time_told(prediction)]
         first, *others = (escaped(text) for text in told)
         answer = tag("b", first, class_="condi-answer", style="font-size: 16px")
         self.answer.value = answer + "".join(tag("div", t, class_="condi-quiet") for t in others)

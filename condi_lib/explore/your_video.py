@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from condi_lib.explore.setting import WAYS, Setting
+from condi_lib.explore.sources import Choice
 from condi_lib.sampling import DENSE, SAMPLERS, Divided, Policy, Selected
 from condi_lib.selective import Prediction, SelectiveClassifier
 from condi_lib.selective.decoding import Chooser, Event, Video, VideoSource
@@ -45,18 +46,18 @@ class Networks:
         return SelectiveClassifier.load(self.teacher, self.student)
 
 
-def networks_of_study(study: Study, student: str, seed: int) -> Networks:
-    """Return the networks of a study that has been computed; of another one, why there are none."""
+def networks_of_study(study: Study, choice: Choice) -> Networks:
+    """Return a study's networks, or why there are none to be had without training."""
     if not isinstance(study.store, RunStore):
         return Networks(
             why_none=f"study {study.name} has tables but no networks; open one that you computed "
             "(`make study`), or set teacher_weights and student_weights"
         )
-    fold = study.spec.fold_names[0]
-    specs = study.spec.teacher_of(seed, fold), study.spec.student_of(student, seed, fold)
-    if not all(is_done(spec) for spec in specs):
+    teacher = study.spec.teacher_of(choice.seed, choice.fold)
+    student = study.spec.student_of(choice.student, choice.seed, choice.fold)
+    if not (is_done(teacher) and is_done(student)):
         return Networks(why_none=f"the networks of study {study.name} are not computed yet")
-    return Networks(*(run_folder(spec) / WEIGHTS for spec in specs))
+    return Networks(*(run_folder(spec) / WEIGHTS for spec in (teacher, student)))
 
 
 def policy_of(setting: Setting) -> Policy:
@@ -133,3 +134,13 @@ def clips_of(prediction: Prediction) -> pd.DataFrame:
     """Return a prediction's clips as the filmstrip shows them: z̃ where nothing was ranked."""
     clips = prediction.clips
     return clips.assign(score=clips["score"].fillna(clips["confidence"]))
+
+
+def looks_of(prediction: Prediction) -> str:
+    """Say how many clips each network saw, and what damage kept from them."""
+    told = f"teacher on {prediction.n_teacher} of {len(prediction.clips)} clips"
+    told += f", student on {prediction.n_student}" if prediction.n_student else ""
+    if prediction.damaged_frames:
+        lost = int(prediction.clips["damaged"].sum())
+        told += f"; {prediction.damaged_frames} damaged frames, {lost} clips left out"
+    return told
