@@ -128,6 +128,17 @@ def test_curves_go_from_dark_to_light_and_the_default_stands_out(ax):
     assert ax.get_ylabel() == "false-positive rate (%)"
 
 
+def test_a_share_that_falls_and_soars_is_drawn_by_ratios(ax):
+    curves_by_value(
+        ax, {"a": epochs(1.0, 0.1), "b": epochs(1.0, 7.0)}, percent=True, logarithmic=True
+    )
+    ax.get_figure(root=True).draw_without_rendering()
+    low, one, high = ax.transData.transform([(0, 0.5), (0, 1), (0, 2)])[:, 1]
+    assert high - one == pytest.approx(one - low)
+    shown = {tick.get_text() for tick in ax.get_yticklabels()}
+    assert {"10", "20", "50", "100", "200", "500"} <= shown
+
+
 def test_what_was_not_measured_has_no_curve(ax):
     empty = epochs().astype(float)
     curves_by_value(ax, {"a": epochs(1.0, 2.0), "b": empty}, label="loss")

@@ -7,7 +7,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from condi_lib.plotting.curves import percent_axis
 from condi_lib.plotting.line_labels import label_lines
@@ -130,6 +130,7 @@ def curves_by_value(
     default: str = "",
     label: str = "",
     percent: bool = False,
+    logarithmic: bool = False,
 ) -> Axes:
     """Draw how something changed over training, a line per value of a setting.
 
@@ -143,6 +144,7 @@ def curves_by_value(
         default: Whose line is the default's.
         label: Of the vertical axis.
         percent: Whether what is drawn are fractions, shown in %.
+        logarithmic: Whether equal steps of the vertical axis are equal ratios.
 
     Returns:
         The same ``ax``.
@@ -158,5 +160,9 @@ def curves_by_value(
                 marker="o", markersize=3.5, zorder=3 if text == default else 2)  # fmt: skip
     ax.set_xlabel("epoch")
     ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    if logarithmic:
+        ax.set_yscale("log")
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_minor_locator(NullLocator())
     _vertical_axis(ax, label, percent)
     return label_lines(ax, "right")
