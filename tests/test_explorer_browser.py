@@ -24,6 +24,8 @@ NOTEBOOK = "11_explorer.ipynb"
 SHOTS = CHECKOUT / "build"  # screenshots, to be looked at
 IN_CI = bool(os.environ.get("CI"))
 
+expect.set_options(timeout=20_000)  # other tests keep all cores busy
+
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None and not IN_CI, reason="needs Debian's chromium: apt-get install chromium"
 )
