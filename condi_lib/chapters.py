@@ -6,6 +6,7 @@ Torch is imported by the notebook alone: that takes seconds, and a study has a d
 import hashlib
 import json
 import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,21 @@ def chapter_notebooks(chosen: tuple[str, ...] = ()) -> list[Path]:
     return [path for path in notebooks if path.name.startswith(tuple(chosen))]
 
 
+def check_parameters(notebook: Path, parameters: Iterable[str]) -> None:
+    """Hold names of parameters to those that a notebook has.
+
+    Raises:
+        ChapterError: If one is unknown to the notebook.
+    """
+    import papermill  # half a second, which importing this module should not take
+
+    known = papermill.inspect_notebook(notebook)
+    if unknown := sorted(set(parameters) - set(known)):
+        raise ChapterError(
+            f"{notebook.name} has no parameter {unknown}; its parameters cell has {sorted(known)}"
+        )
+
+
 def run_chapter(notebook: Path, parameters: dict[str, Any], output: Path) -> None:
     """Execute a notebook in its own folder and write the result to ``output``.
 
@@ -48,13 +64,7 @@ def run_chapter(notebook: Path, parameters: dict[str, Any], output: Path) -> Non
     Raises:
         ChapterError: If a parameter is unknown to the notebook, a cell raises or its kernel dies.
     """
-    import papermill  # half a second, which importing this module should not take
-
-    known = papermill.inspect_notebook(notebook)
-    if unknown := sorted(set(parameters) - set(known)):
-        raise ChapterError(
-            f"{notebook.name} has no parameter {unknown}; its parameters cell has {sorted(known)}"
-        )
+    check_parameters(notebook, parameters)
     with alone(output, f"waiting for another process that runs {notebook.stem}"):
         _execute(notebook, parameters, output)
 

@@ -89,6 +89,16 @@ def test_mistakes_are_told_in_a_line(project, opened, capsys, mistake):
     assert opened == []
 
 
+def test_a_file_that_is_no_clip_table_is_refused_before_jupyterlab_opens(
+    project, opened, tmp_path, capsys
+):
+    wrong = tmp_path / "clips.parquet"
+    wrong.write_text("video,label\n")
+    assert command.explore(clip_table=str(wrong)) == 2
+    assert str(wrong) in capsys.readouterr().err
+    assert opened == []
+
+
 def test_jupyterlab_runs_in_the_project(project, monkeypatch):
     monkeypatch.setattr(sys, "executable", "echo")
     assert lab.open_lab(project / "x.ipynb", ("--no-browser",)) == 0

@@ -17,9 +17,10 @@ from test_chapters import printed, write_notebook
 from test_ensure import results
 from tiny_study import ensure_and_die, process, run_command, tiny, write_params
 
+from condi_lib import paths
 from condi_lib.chapters import ChapterError
 from condi_lib.study import ensure
-from condi_lib.study.orchestrate import StudyError, _end, _report, run_job
+from condi_lib.study.orchestrate import StudyError, _end, _report, run_job, run_study
 from condi_lib.study.params import read_study
 from condi_lib.study.plan import JobSize, find_job, plan, study_folder, write_plan
 from condi_lib.study.progress import clock, finished_weight, status
@@ -129,6 +130,13 @@ def test_a_chapter_is_given_the_parameters_of_its_params_file(root, planned):
     write_params(root, tiny(parameters={"02_third": {"k_clips": 4}}))
     with pytest.raises(ChapterError, match="no chapter begins with '02_third'"):
         plan("tiny")
+
+
+def test_a_parameter_that_a_chapter_lacks_is_named_before_anything_runs(root, planned):
+    write_params(root, tiny(parameters={"00": {"k_clip": 4}}))
+    with pytest.raises(ChapterError, match=r"00_first.ipynb has no parameter \['k_clip'\]"):
+        run_study("tiny")
+    assert not any(paths.runs_dir().glob("teacher*"))
 
 
 def test_a_params_file_by_path_is_found_from_any_folder(root, monkeypatch, tmp_path):

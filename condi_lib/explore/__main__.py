@@ -30,6 +30,7 @@ def explore(
         browser: Open a browser; else the address is only printed.
     """
     from condi_lib.explore.lab import open_lab, prepare_chapter, study_to_explore
+    from condi_lib.explore.sources import source_of_table
 
     given = {"clip_table": clip_table, "videos": videos, "teacher_weights": teacher,
              "student_weights": student}  # fmt: skip
@@ -37,7 +38,9 @@ def explore(
     try:
         for path in filter(lambda path: not Path(path).exists(), given.values()):
             raise FileNotFoundError(f"{path}: no such file or folder")
-        if not clip_table:
+        if clip_table:
+            source_of_table(clip_table, videos or None)  # refuses what is none
+        else:
             given["study"], told = study_to_explore(study)
             print(told or f"opening {study}: run all cells", file=sys.stderr)
         return open_lab(prepare_chapter(given), () if browser else ("--no-browser",))

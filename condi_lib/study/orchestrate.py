@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from condi_lib import paths
+from condi_lib.chapters import check_parameters
 from condi_lib.distributed import join_world
 from condi_lib.locks import alone
 from condi_lib.study.engine import cluster_failures, engine_command, stop_engine
@@ -72,6 +73,7 @@ def run_study(
 
     Raises:
         StudyError: If a job fails; ends with the end of its log.
+        ChapterError: If a chapter has no parameter that the params file gives it.
     """
     name = read_study(source).name
     folder, size = study_folder(name), size or JobSize()
@@ -82,6 +84,8 @@ def run_study(
             _forget(plan(source), folder)
         jobs = plan(source, size)
         for job in jobs:
+            if job.parameters:  # a misspelt name is found now, not when its chapter's turn comes
+                check_parameters(job.notebook, job.parameters)
             job.mark()
         if all(job.is_done for job in jobs):
             print(f"study {name}: nothing to do, all {len(jobs)} jobs are done")
