@@ -30,6 +30,7 @@ from condi_lib.plotting.style import METHODS, OUTCOME_COLOURS, TRUTH_COLOURS
 from condi_lib.plotting.timeline import TEACHER
 
 WIDTH, HEIGHT = 440, 270
+BARS = 360  # width of the bar chart, which has less room
 PLANE = (44, 30, 380, 185)
 RIGHT, WRONG = "✓", "✗"
 ROW, NAMES = 24, 128  # of the bar chart: height of a bar, room for names
@@ -73,7 +74,7 @@ def bar_chart(
         is_true = c == label
         name = f"{mark}{readable(classes[c])}"
         weight = "bold" if is_true else "normal"
-        width = (WIDTH - NAMES - 152) * p
+        width = (BARS - NAMES - 122) * p
         rows.append(words(NAMES - 6, y + 16, name, text_anchor="end", font_weight=weight))
         edge = {"stroke": INK, "stroke_width": 1.5} if is_true else {}
         rows.append(box(NAMES, y + 3, width, ROW - 7, fill=TEACHER, fill_opacity=0.85, **edge))
@@ -82,7 +83,8 @@ def bar_chart(
         told.append(f"{mark}{classes[c]} {tail}")
     rows.append(line(NAMES, 2, NAMES, 4 + len(shown) * ROW, stroke=QUIET))
     height = 8 + len(shown) * ROW
-    return picture(WIDTH, height, f"most probable classes: {'; '.join(told)}", *rows)
+    label = f"most probable classes: {'; '.join(told)}"
+    return picture(BARS, height, label, *rows, style=f"max-width: {1.25 * BARS:g}px")
 
 
 def accuracy_chart(

@@ -6,10 +6,24 @@ function render({ model, el }) {
   const keepKeys = (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true");
   const whole = () => el.closest(".condi-explorer") ?? el;
 
+  // Of a filmstrip only the tiles that differ: their pictures need not be decoded again.
+  const update = (made) => {
+    const [strip, next] = [el.firstElementChild, made.firstElementChild];
+    const tiles = strip && next?.className === strip.className ? [...strip.children] : [];
+    if (next?.className !== "condi-strip" || tiles.length !== next.children.length) {
+      el.replaceChildren(made);
+      return;
+    }
+    [...next.children].forEach((tile, place) => {
+      if (!tile.isEqualNode(tiles[place])) tiles[place].replaceWith(tile);
+    });
+  };
   const show = () => {
     const active = document.activeElement;
     const focused = el.contains(active) ? active.dataset.key : undefined;
-    el.innerHTML = model.get("html");
+    const made = document.createElement("template");
+    made.innerHTML = model.get("html");
+    update(made.content);
     if (focused !== undefined) {
       el.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
     }

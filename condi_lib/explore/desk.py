@@ -65,11 +65,11 @@ class VideoChooser:
         self.list = Dropdown(options=lists, description="list", style=STYLE, layout=wide)
         self.label = Dropdown(description="class", style=STYLE, layout=wide)
         self.search = Text(description="search", style=STYLE, layout=wide,
-                           placeholder="words in the video's name")  # fmt: skip
+                           placeholder="words in its name")  # fmt: skip
         self.select = Select(rows=12, layout=wide, description="video", style=STYLE)
         self.note = HTML()
         rows = [self.list, self.label, self.search, self.select, self.note]
-        place = Layout(min_width="260px", flex="1 1 0", padding="0 14px 0 0")
+        place = Layout(min_width="285px", flex="1 1 0", padding="0 14px 0 0")
         self.widget = VBox(rows, layout=place)
         self.video, self._silent, self._on_change = 0, False, on_change
         self._split: SplitAnswers | None = None
