@@ -1,6 +1,8 @@
 """Multiply-accumulates: by hand, as torchvision documents them, and as the paper counted them."""
 
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -23,6 +25,16 @@ def test_convolution_by_hand(groups):
     strided = (4 * 5 * 6) * 16 * (3 * 5 * 7 * 8 // groups)
     assert macs(model, (3, 4, 10, 12)) == pointwise + strided
     assert parameters(conv) == 16 * 3 * 5 * 7 * 8 // groups + 16
+
+
+def test_counting_does_not_import_the_compiler_of_torch():
+    """It takes three seconds, which ``python -m condi_lib predict`` should not."""
+    code = (
+        "import sys; from condi_lib.cost import macs; from condi_lib.models import build_backbone\n"
+        "assert macs(build_backbone('small_cnn3d', 5), (3, 4, 16, 16)) > 0\n"
+        "sys.exit('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_a_student_pays_for_its_second_head():

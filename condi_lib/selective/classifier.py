@@ -270,5 +270,5 @@ class SelectiveClassifier:
             return 0.0
         try:
             return runner.macs(self.source.grid.sampled_frames, self.source.size_px) / 1e9
-        except (NotImplementedError, RuntimeError):  # operations that cannot run on shapes alone
+        except (NotImplementedError, RuntimeError):  # a network that cannot be looked into
             return UNKNOWN
