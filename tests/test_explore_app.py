@@ -135,6 +135,8 @@ class TestChooser:
         explorer.chooser.search.value = "no such video"
         assert explorer.chooser.select.options == () and explorer.chooser.video == 3
         assert "0 of 30 videos" in explorer.chooser.note.value
+        name = explorer.desk.split.view.video_id[3]
+        assert name in explorer.chooser.note.value
 
     def test_lists_no_more_than_a_browser_can_show(self):
         explorer = explore(table=explored_table(MOST_LISTED + 50, 2))

@@ -236,6 +236,7 @@ def test_ticks_are_round_numbers(low, high, ticks):
 def test_ticks_of_shares_are_round_percentages():
     assert list(percent_ticks(0.484, 0.656).values()) == ["50", "55", "60", "65"]
     assert list(percent_ticks(0, 1).values()) == ["0", "20", "40", "60", "80", "100"]
+    assert list(percent_ticks(0.515, 0.619).values()) == ["52", "54", "56", "58", "60"]
 
 
 def test_a_plane_puts_numbers_where_they_belong():

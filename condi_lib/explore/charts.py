@@ -74,7 +74,7 @@ def bar_chart(
         is_true = c == label
         name = f"{mark}{readable(classes[c])}"
         weight = "bold" if is_true else "normal"
-        width = (BARS - NAMES - 122) * p
+        width = (BARS - NAMES - 136) * p
         rows.append(words(NAMES - 6, y + 16, name, text_anchor="end", font_weight=weight))
         edge = {"stroke": INK, "stroke_width": 1.5} if is_true else {}
         rows.append(box(NAMES, y + 3, width, ROW - 7, fill=TEACHER, fill_opacity=0.85, **edge))

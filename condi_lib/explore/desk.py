@@ -9,6 +9,7 @@ from condi_lib.explore.pictures import Pictures
 from condi_lib.explore.scores import ScoreReports
 from condi_lib.explore.setting import Setting
 from condi_lib.explore.split import LISTS, SplitAnswers
+from condi_lib.explore.svg import escaped, tag
 
 MOST_LISTED = 200
 STYLE = {"description_width": "52px"}
@@ -73,6 +74,7 @@ class VideoChooser:
         self.widget = VBox(rows, layout=place)
         self.video, self._silent, self._on_change = 0, False, on_change
         self._split: SplitAnswers | None = None
+        self._listed = ""
         self._setting = Setting()
         for each in (self.list, self.label, self.search):
             each.observe(self._relist, "value")
@@ -101,6 +103,7 @@ class VideoChooser:
         listed = {number for _, number in self.select.options}
         self.select.value = video if video in listed else None
         self._silent = False
+        self._tell()
         self._on_change()
 
     def _relist(self, _: Any) -> None:
@@ -118,8 +121,14 @@ class VideoChooser:
         self.select.value = self.video if self.video in shown else None
         self._silent = False
         more = f", the first {MOST_LISTED} are listed" if len(found) > MOST_LISTED else ""
-        text = f"{len(found)} of {self._split.n_videos} videos{more}"
-        self.note.value = f'<div class="condi-quiet" style="font-size: 12px">{text}</div>'
+        self._listed = f"{len(found)} of {self._split.n_videos} videos{more}"
+        self._tell()
+
+    def _tell(self) -> None:
+        """Name the chosen video: it need not be listed."""
+        name = tag("b", escaped(self._split.view.video_id[self.video]))
+        self.note.value = tag("div", "shown: ", name, "<br>", self._listed,
+                              class_="condi-quiet", style="font-size: 12px")  # fmt: skip
 
     def _chosen(self, change: dict[str, Any]) -> None:
         if not self._silent and change["new"] is not None:

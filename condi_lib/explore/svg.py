@@ -130,7 +130,7 @@ class Plane:
 def percent_ticks(low: float, high: float, most: int = 6) -> dict[float, str]:
     """Round percentages between two fractions, with their texts."""
     step = next(s for s in (1, 2, 5, 10, 20, 50, 100) if (high - low) * 100 / s <= most)
-    first, last = round(100 * low), round(100 * high)
+    first, last = math.ceil(100 * low - 1e-6), math.floor(100 * high + 1e-6)
     return {p / 100: str(p) for p in range(first, last + 1) if p % step == 0}
 
 
