@@ -19,6 +19,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 CHROMIUM = shutil.which("chromium")
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -26,7 +27,7 @@ FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-START_SEC, RUN_SEC = 60, 180
+START_SEC, RUN_SEC, ATTEMPTS = 60, 180, 3
 LOCAL = {"127.0.0.1", "localhost", ""}
 
 
@@ -113,9 +114,18 @@ class Browser:
 
     def run_all(self) -> None:
         """Run all cells and wait until the kernel has nothing more to do."""
-        run = "() => { void window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
-        self.page.evaluate(run)
-        self.page.locator(".condi-explorer").first.wait_for(timeout=1000 * RUN_SEC)
+        waiting = self.page.locator(".jp-CodeCell .jp-InputPrompt").filter(has_text="[*]")
+        for _ in range(ATTEMPTS):  # on a busy machine the command was once lost
+            self.page.evaluate(_RUN_ALL)
+            try:
+                waiting.first.wait_for(timeout=1000 * START_SEC / ATTEMPTS)
+                break
+            except PlaywrightTimeout:
+                continue
+        try:
+            self.page.locator(".condi-explorer").first.wait_for(timeout=1000 * RUN_SEC)
+        except PlaywrightTimeout as error:
+            raise RuntimeError(f"the explorer did not appear: {self.failures()}") from error
         self.idle()
 
     def idle(self) -> None:
@@ -136,6 +146,7 @@ class Browser:
         return wrong.all_inner_texts()
 
 
+_RUN_ALL = "() => { void window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
 _SESSION = "window.jupyterapp?.shell?.currentWidget?.sessionContext"
 _SESSION_IS_READY = f"() => {_SESSION}?.isReady && {_SESSION}?.session?.kernel"
 _KERNEL_IS_IDLE = f"() => {_SESSION}?.session?.kernel?.status === 'idle'"
