@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from condi_lib import paths
 from condi_lib.analysis.findings import findings_of
 from condi_lib.analysis.results import SOFTMAX, Sweep
-from condi_lib.analysis.tables import published_accuracies
+from condi_lib.analysis.tables import PUBLISHED, published_accuracies
 from condi_lib.analysis.trials import Trial, paired_gain_between, trial
 from condi_lib.evaluation import Ranks, rank_methods
 from condi_lib.evaluation.across import concordance
@@ -34,6 +34,10 @@ _READABLE = {
     "resnext3d": "ResNeXt",
     "shufflenetv2_3d": "ShuffleNetV2",
     "mobilenetv2_3d": "MobileNetV2",
+    "resnext101": "ResNeXt-101",  # the paper's
+    "r2plus1d34": "R(2+1)D-34",
+    "shufflenetv2": "ShuffleNetV2",
+    "mobilenetv2": "MobileNetV2",
 }
 
 
@@ -247,7 +251,8 @@ def published_cells() -> Iterator[tuple[str, pd.DataFrame]]:
         for dataset, part in tidy.groupby("dataset", sort=False):
             wide = part.pivot(index="method", columns="k", values="accuracy")
             wide = wide.loc[list(PAPER_METHODS), [*wide.columns.drop(0), 0]]
-            yield f"{dataset}: {teacher} × {student}", wide.rename(columns={0: DENSE})
+            cell = f"{PUBLISHED[dataset]}: {readable(teacher)} × {readable(student)}"
+            yield cell, wide.rename(columns={0: DENSE})
 
 
 def published_ranks(first_column: bool = False) -> Ranks:

@@ -10,6 +10,8 @@ from condi_lib.analysis.results import Sweep
 from condi_lib.study.study import Study
 from condi_lib.videos.scan import KINDS
 
+PUBLISHED = {"kinetics": "Kinetics", "ucf101": "UCF-101", "ssv2": "SSv2"}  # the paper's data sets
+
 
 def video_counts(study: Study) -> pd.DataFrame:
     """How many listed videos could be used: the denominator of every accuracy.

@@ -10,11 +10,10 @@ from itertools import pairwise
 import pandas as pd
 
 from condi_lib import paths
-from condi_lib.analysis.tables import published_accuracies
+from condi_lib.analysis.tables import PUBLISHED, published_accuracies
 
 Effects = dict[str, dict[str, float]]
 
-DATASETS = {"kinetics": "Kinetics", "ucf101": "UCF-101", "ssv2": "SSv2"}
 MIDDLE_K = {"kinetics": 7, "ucf101": 5, "ssv2": 3}  # of table III, neither 1 nor all
 DENSE = ("dense", 0)
 BEST = 0  # of a student: the K of table III at which it is best
@@ -48,7 +47,7 @@ def gaps(a: str, b: str, a_k: int | None = 1, b_k: int | None = 1, **cell: str) 
     table = table3(**cell)
     return {
         label: round(_at(table, a, dataset, a_k) - _at(table, b, dataset, b_k), 6)
-        for dataset, label in DATASETS.items()
+        for dataset, label in PUBLISHED.items()
     }
 
 
