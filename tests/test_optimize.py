@@ -2,6 +2,7 @@
 
 import copy
 import sys
+import sysconfig
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from condi_lib.models import Student, StudentOutput, build_backbone, optimize
 from condi_lib.models.layout import lay_out
-from condi_lib.models.optimize import agreement_and_delta
+from condi_lib.models.optimize import agreement_and_delta, lacks_for_compiling
 from condi_lib.models.speed_report import SpeedReport, Trial
 
 STEPS = ["channels_last_3d", "batch norm folded", "bf16", "matrix products", "compiled"]
@@ -107,6 +108,9 @@ def test_a_step_that_is_impossible_here_is_named(no_compiler, monkeypatch):
     assert said["batch norm folded"] == "skipped: no batch normalisation follows a convolution"
     assert said["bf16"] == "skipped: this processor has no fast bf16"
     assert said["compiled"].startswith("skipped: no C++ compiler")
+    monkeypatch.setenv("CXX", sys.executable)  # whatever can be run
+    monkeypatch.setattr(sysconfig, "get_path", lambda _: "nowhere")
+    assert lacks_for_compiling() == "no C headers of Python (Debian: python3-dev)"
     torch.testing.assert_close(optimized(clips), model(clips).detach())
 
 
@@ -115,6 +119,7 @@ def test_a_compiler_that_fails_is_no_failure(monkeypatch):
         raise RuntimeError("internal compiler error\nsecond line")
 
     monkeypatch.setattr(torch, "compile", lambda *args, **options: fail)  # a real one takes 20 s
+    monkeypatch.setattr(sys.modules[optimize.__module__], "lacks_for_compiling", str)
     model, clips = SumOfColours([1.0, 2.0]), make_clips(3)
     optimized = optimize(model, clips)
     said = verdicts(optimized.report)
@@ -123,6 +128,7 @@ def test_a_compiler_that_fails_is_no_failure(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(bool(lacks_for_compiling()), reason=lacks_for_compiling())
 def test_other_batches_run_uncompiled_and_nothing_is_compiled_again(monkeypatch):
     monkeypatch.setattr(sys.modules[optimize.__module__], "WORTH_IT", 0.0)  # keep what is safe
     model = build_backbone("small_cnn3d", num_classes=5, width=2).eval()

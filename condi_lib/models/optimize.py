@@ -7,9 +7,11 @@ still says what the original says and is quicker; otherwise it is taken back.
 import copy
 import os
 import shutil
+import sysconfig
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -281,15 +283,19 @@ def _use_products(model: OptimizedModel, clip: Tensor) -> None:
 
 
 def _compile(model: OptimizedModel, clip: Tensor) -> None:
-    if not has_compiler():
-        raise StepSkipped("no C++ compiler (g++ or clang++ on PATH, or $CXX)")
+    if lacking := lacks_for_compiling():
+        raise StepSkipped(lacking)
     model._compiled = torch.compile(model.network, dynamic=False)
 
 
-def has_compiler() -> bool:
-    """Whether there is a C++ compiler, without which ``torch.compile`` fails."""
+def lacks_for_compiling() -> str:
+    """What ``torch.compile`` would fail without, and this machine lacks; empty if nothing."""
     names = (os.environ.get("CXX", "g++"), "g++", "clang++")
-    return any(shutil.which(name) for name in names)
+    if not any(shutil.which(name) for name in names):
+        return "no C++ compiler (g++ or clang++ on PATH, or $CXX)"
+    if not Path(sysconfig.get_path("include"), "Python.h").exists():
+        return "no C headers of Python (Debian: python3-dev)"
+    return ""
 
 
 STEPS: dict[str, Callable[[OptimizedModel, Tensor], None]] = {
