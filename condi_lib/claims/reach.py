@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from condi_lib.analysis.backbones import readable
 from condi_lib.analysis.findings import SURE
 from condi_lib.analysis.savings import saved_by_file
 from condi_lib.analysis.times import times_of
@@ -132,7 +133,9 @@ def holds_across_networks(regime: Regime) -> Comparisons:
     for name, variant in cells.items():
         cell = Regime.of(variant, regime.name)
         gap = cell.gap(cell.best(cell.student("condi_sr")), DENSE)
-        found.append(Comparison(name, f"gain with {name.replace('_', ' + ')}", gap, LARGER))
+        teacher, student = variant.spec.teacher.backbone, variant.spec.student.backbone
+        pair = f"{readable(teacher)} × {readable(student)}"
+        found.append(Comparison(name, f"gain with {pair}", gap, LARGER))
     return found
 
 
