@@ -139,10 +139,11 @@ class Watched(torch.nn.Module):
 
     def __init__(self, model):
         super().__init__()
-        self.model, self.n_clips = model, 0
+        self.model, self.n_clips, self.one_at_a_time = model, 0, threading.Lock()
 
     def forward(self, clips):
-        self.n_clips += len(clips)
+        with self.one_at_a_time:  # a batch is divided between threads
+            self.n_clips += len(clips)
         return self.model(clips)
 
 
@@ -301,14 +302,15 @@ def test_who_stops_listening_stops_the_decoder(paths):
 
 
 def test_who_stops_listening_does_not_wait_for_frames_that_do_not_come(paths):
-    more, before = threading.Event(), threading.active_count()
+    model, more = classifier(DENSE, batch_size=1), threading.Event()
+    before = threading.active_count()
 
     def camera():
         yield from noise(4)
         more.wait()
         yield from noise(4)
 
-    answers = classifier(DENSE, batch_size=1).predict_many([paths[0], camera()])
+    answers = model.predict_many([paths[0], camera()])
     next(answers)
     start = time.monotonic()
     answers.close()
@@ -364,8 +366,16 @@ def test_frames_that_end_their_thread_leave_nobody_waiting():
         classifier(DENSE).predict(frames())
 
 
-def test_dividing_a_batch_leaves_torch_s_threads_as_they_were(paths):
+@pytest.fixture
+def two_threads():
+    """As many as torch would use on two cores, whatever OMP_NUM_THREADS says."""
     before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_dividing_a_batch_leaves_torch_s_threads_as_they_were(paths, two_threads):
     threads = []
 
     class Asked(torch.nn.Module):
@@ -380,7 +390,7 @@ def test_dividing_a_batch_leaves_torch_s_threads_as_they_were(paths):
     assert sorted(n for _, _, n in threads) == [2, 3, 3]
     assert {n for _, n, _ in threads} == {1}
     assert threading.get_ident() not in {ident for ident, _, _ in threads}
-    assert torch.get_num_threads() == before
+    assert torch.get_num_threads() == 2
 
 
 def test_another_policy_for_the_same_networks(table, paths):
@@ -495,7 +505,9 @@ def test_a_student_may_see_fewer_and_smaller_frames(paths):
     plain = replace(PREPROCESS, crop_px=8, mean=(0.0,) * 3, std=(1 / 255,) * 3)
     small = ClipNetwork(Spy(), plain, every=2, size_px=(8, 8))
     pair = ClipNetwork(TEACHER, PREPROCESS), small
-    SelectiveClassifier(*pair, Selected(k_clips=1), CLASSES, GRID, SIZE).predict(paths[0])
+    SelectiveClassifier(*pair, Selected(k_clips=1), CLASSES, GRID, SIZE, workers=1).predict(
+        paths[0]
+    )
     first = shown[-1][0]  # [3, 2, 8, 8]
     assert first.shape == (3, 2, 8, 8)
     frames = read_frames(paths[0])[[0, 2]].astype(float)

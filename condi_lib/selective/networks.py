@@ -195,9 +195,14 @@ def _averaged_down(clips: Tensor, size_px: Size) -> Tensor:
 def _one_core_each(workers: int) -> ThreadPoolExecutor:
     """Threads in which torch calculates with one core; in this thread nothing changes."""
     n_threads, all_there = torch.get_num_threads(), threading.Barrier(workers)
-    pool = ThreadPoolExecutor(workers, "clip network", torch.set_num_threads, (1,))
+    pool = ThreadPoolExecutor(workers, "clip network", _calculate_with_one_core)
     try:
         list(pool.map(lambda _: all_there.wait(), range(workers)))
     finally:  # the threads changed what those started later would get, not this thread's
         torch.set_num_threads(n_threads)
     return pool
+
+
+def _calculate_with_one_core() -> None:
+    torch.get_num_threads()  # or torch would give this thread the process' number at its first use
+    torch.set_num_threads(1)
