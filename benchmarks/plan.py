@@ -41,7 +41,6 @@ class Plan:
     gpu_training: float = 1000.0
     decode_in_order: float = 125.0  # clips/s of a core: benchmarks/loader.py
     decode_random: float = 34.0
-    scan_videos: float = 150.0  # videos/s of a core (benchmarks/decode.py: 6.5 ms a probe)
     float32_bytes: float = 2040.0  # a clip's row of logits on disk: bytes_per_clip() below
     float16_bytes: float = 1035.0
     teacher_params_m: float = 48.751  # 3D ResNeXt-101 and 3D ShuffleNetV2 2.0x, 600 classes
@@ -94,11 +93,12 @@ def hour_lines(plan: Plan) -> list[str]:
         ),
         ("the student scores val, test", plan.judged, plan.gpu_student, plan.decode_in_order),
     ]
-    scan = plan.videos / (plan.cores * plan.scan_videos) / 3600
+    scan = plan.scored / (plan.cores * plan.decode_in_order) / 3600  # every frame is decoded
     lines = [
         "stage                          million clips   GPUs h   decoding h   hours",
-        f"{'all videos are scanned':<30} {'':>13} {'':>8} {scan:>12.1f} {scan:>7.1f}"
-        f"   {plan.videos:,} videos / ({plan.cores} cores x {plan.scan_videos:.0f}/s)",
+        f"{'all videos are scanned':<30} {plan.scored / 1e6:>13.2f} {'':>8} {scan:>12.1f} "
+        f"{scan:>7.1f}   {plan.scored / 1e6:.2f}M / ({plan.cores} cores x "
+        f"{plan.decode_in_order:.0f}/s)",
     ]
     for name, clips, gpu_rate, core_rate in stages:
         gpu = clips / (plan.gpus * gpu_rate) / 3600

@@ -31,13 +31,13 @@ def test_the_page_shows_what_the_script_prints(script, monkeypatch, capsys):
 def test_hours_are_those_of_the_slower_side(script):
     """36 videos of 2 clips: 72 clips at 2 GPUs x .01/s; at 4 cores x .0025/s twice as long."""
     rates = {"gpu_teacher": 0.01, "gpu_training": 0.25, "gpu_student": 0.5}
-    rates |= {"decode_in_order": 0.0025, "decode_random": 10.0, "scan_videos": 0.005}
+    rates |= {"decode_in_order": 0.0025, "decode_random": 10.0}
     sizes = {"val_fraction": 0.25, "frames": 32, "epochs": 100, "gpus": 2, "cores": 4}
     plan = script.Plan(24, 12, **sizes, **rates)
     assert (plan.scored, plan.trained(1), plan.judged) == (72, 1800, 36)
     numbers = [line[30:74].split() for line in script.hour_lines(plan)[1:]]
     assert numbers == [
-        ["0.5", "0.5"],  # 36 / .02 = 1800 s
+        ["0.00", "2.0", "2.0"],  # 72 / .01 = 7200 s
         ["0.00", "1.0", "2.0", "2.0"],  # 72 / .02 = 3600 s; 72 / .01 = 7200 s
         ["0.00", "1.0", "0.0", "1.0"],  # 1800 / .5 = 3600 s
         ["0.00", "2.0", "0.0", "2.0"],  # both clips of each video
