@@ -45,14 +45,18 @@ def test_families_are_joined_in_their_own_order_in_their_own_colours(rows):
     ]  # fmt: skip
     assert lines["ConDi-SR"].get_color() == METHODS["condi_sr"].colour
     assert lines["our own"].get_linestyle() == "None"
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["ConDi-SR", "our own"]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+        "beaten by none (front)",
+        "ConDi-SR",
+        "our own",
+    ]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("ms per video", "video accuracy (%)")
 
 
 def test_the_front_goes_through_the_settings_that_nothing_beats(rows):
-    lines = drawn(plt.subplots()[1], rows)
-    assert list(zip(*lines["_front"].get_data(), strict=True)) == [(5, 0.3), (10, 0.5), (20, 0.7)]
-    assert lines["_front"].get_drawstyle() == "steps-post"  # more is not to be had for less
+    front = drawn(plt.subplots()[1], rows)["beaten by none (front)"]
+    assert list(zip(*front.get_data(), strict=True)) == [(5, 0.3), (10, 0.5), (20, 0.7)]
+    assert front.get_drawstyle() == "steps-post"  # more is not to be had for less
 
 
 def test_settings_stand_below_joined_points_and_beside_others(rows):

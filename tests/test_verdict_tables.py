@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -36,7 +37,9 @@ from condi_lib.claims import (
 )
 from condi_lib.claims.readme import BEGIN, END
 from condi_lib.claims.report import paper_text
+from condi_lib.claims.rules import Effect
 from condi_lib.plotting.verdicts import HOLDS, OUTCOME_COLOURS, forest, forest_height
+from condi_lib.statistics import Interval
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -297,6 +300,18 @@ def test_bands_and_marks_are_where_the_numbers_are(house_style, verdicts):
     theirs = [line.get_xdata()[0] for line in ax.lines if line.get_label() == "_theirs"]
     assert theirs == pytest.approx([2.95, 2.12, 3.23])
     assert HOLDS.startswith("#")
+    assert not [line for line in ax.lines if line.get_label() == "_beyond"]
+
+
+def test_an_interval_that_leaves_the_picture_ends_in_an_arrow(house_style, verdicts):
+    (found,) = verdicts[2].judgement.deciding
+    wide = replace(found, effect=Effect(Interval(0.1, -0.9, 0.3), found.effect.by_seed))
+    decided = verdicts[2].decided_by
+    judged = {decided: replace(verdicts[2].judgement, comparisons=(wide,))}
+    ax = plt.subplots()[1]
+    forest(ax, [replace(verdicts[2], judgements=judged)])
+    (arrow,) = [line for line in ax.lines if line.get_label() == "_beyond"]
+    assert (arrow.get_marker(), arrow.get_xdata()[0]) == ("<", ax.get_xlim()[0])
 
 
 def test_texts_of_the_picture_do_not_overlap(house_style, verdicts):

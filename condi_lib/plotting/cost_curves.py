@@ -68,7 +68,7 @@ def _front(ax: Axes, rows: pd.DataFrame) -> None:
     best = rows.sort_values(["cost", "video_accuracy"])
     ax.step(
         best["cost"], best["video_accuracy"], where="post", color=FRONT, linewidth=7,
-        solid_joinstyle="round", label="_front", zorder=1.2,
+        solid_joinstyle="round", label="beaten by none (front)", zorder=1.2,
     )  # fmt: skip
 
 

@@ -34,6 +34,7 @@ OUTCOME_COLOURS = {
 }
 OUTCOME_MARKERS = {REPRODUCED: "o", NOT_REPRODUCED: "X", UNDECIDED: "D", UNTESTABLE: ""}
 HOLDS = "#DCEAF4"
+OPAQUE = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
 LIMITS = (-0.2, 0.56)
 LINE_IN = 0.2  # height of a line
 HEADER, LINE, GAP = 1.2, 1.0, 0.5  # in lines
@@ -62,7 +63,7 @@ def forest(ax: Axes, verdicts: Sequence[Verdict]) -> Axes:
     """Draw every deciding comparison of every claim, in points.
 
     The regime that decides is drawn large, the other one small and pale below it. What lies
-    outside the axis is an arrow at its end; the number stands at the right in any case.
+    outside the axis, a mark or an end of its interval, is an arrow; the number stands at the right.
 
     Args:
         ax: Where to draw, in a figure 11 inches wide and of ``forest_height``.
@@ -105,7 +106,7 @@ def _title(ax: Axes, line: _Line) -> None:
     verdict, outcome = line.verdict, line.verdict.outcome
     _write(ax, TITLES, line.y, f"{verdict.claim.number}", size=8.5, weight="bold", ha="right")
     title = verdict.claim.title
-    _write(ax, TEXTS, line.y, title, size=8.5, weight="bold", backgroundcolor="white")
+    _write(ax, TEXTS, line.y, title, size=8.5, weight="bold", bbox=OPAQUE)
     word = f"{SYMBOLS[outcome]} {outcome}"
     _write(ax, EFFECTS, line.y, word, color=OUTCOME_COLOURS[outcome], size=8.5, weight="bold")
     told = [f"{name} {SYMBOLS[found.outcome]}" for name, found in verdict.beside.items()]
@@ -149,6 +150,11 @@ def _effect(ax: Axes, y: float, comparison: Comparison, pale: bool = False) -> N
     ends = np.clip([interval.low, interval.high], *LIMITS)
     if not np.isnan(ends).any():
         ax.hlines(y, *(100 * ends), linewidth=1.0 if pale else 1.7, zorder=3, **style)
+        beyond = {"<": interval.low < LIMITS[0], ">": interval.high > LIMITS[1]}
+        for end, arrow in zip(ends, beyond, strict=True):
+            if beyond[arrow]:
+                ax.plot(100 * end, y, arrow, markersize=3.0 if pale else 4.5, zorder=3.2,
+                        markeredgewidth=0, clip_on=False, label="_beyond", **style)  # fmt: skip
     inside = LIMITS[0] <= interval.value <= LIMITS[1]
     marker = OUTCOME_MARKERS[outcome] if inside else (">" if interval.value > 0 else "<")
     size = {"X": 8.0, "D": 5.4}.get(marker, 6.6) * (0.65 if pale else 1)
