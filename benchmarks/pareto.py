@@ -211,7 +211,7 @@ def _with_front(rows: pd.DataFrame) -> pd.DataFrame:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--study", default="embedded", help="`full` has three seeds")
+    parser.add_argument("--study", default="embedded", help="`full` has five seeds")
     parser.add_argument("--sizes", nargs="*", choices=[*SIZES], default=[*SIZES])
     parser.add_argument(
         "--videos", type=int, default=24, help="timed with each setting, over all seeds"

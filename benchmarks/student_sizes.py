@@ -131,7 +131,7 @@ def report(name: str, mmacs: float, ms: float, found: Judgement, full: Judgement
 def main() -> None:
     """Train what is missing, judge all, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--study", default="embedded", help="`full` has three seeds: an hour")
+    parser.add_argument("--study", default="embedded", help="`full` has five seeds")
     parser.add_argument("--sizes", nargs="+", choices=[*SIZES], default=[*SIZES])
     parser.add_argument("--rounds", type=int, default=30, help="timed forward passes of each")
     chosen = parser.parse_args()

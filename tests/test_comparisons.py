@@ -160,10 +160,12 @@ def test_gains_at_one_k_leave_out_what_the_study_lacks(found):
     ("interval", "words"),
     [
         ((0.021, 0.004, 0.039), "+2.1 points [+0.4, +3.9], better"),
-        ((-0.003, -0.019, 0.011), "-0.3 points [-1.9, +1.1], no difference"),
+        ((-0.003, -0.019, 0.011), "-0.3 points [-1.9, +1.1], not told apart"),
         ((-0.1, -0.12, -0.08), "-10.0 points [-12.0, -8.0], worse"),
-        ((0.0, 0.0, 0.0), "+0.0 points [+0.0, +0.0], no difference"),
-        ((0.1, np.nan, np.nan), "+10.0 points [+nan, +nan], no difference"),
+        ((0.0, 0.0, 0.0), "+0.0 points [+0.0, +0.0], not told apart"),
+        ((0.1, np.nan, np.nan), "+10.0 points [+nan, +nan], not told apart"),
+        ((-0.005, -0.0094, -0.0002), "-0.50 points [-0.94, -0.02], worse"),
+        ((-0.004, -0.008, 0.0004), "-0.40 points [-0.80, +0.04], not told apart"),
     ],
 )
 def test_a_difference_is_called_one_only_if_its_interval_excludes_0(interval, words):

@@ -13,6 +13,7 @@ from condi_lib.analysis.backbones import (
     accuracy_table,
     common_methods,
     contrasts,
+    once_each,
     pairs_of,
     published_cells,
     published_gains,
@@ -39,6 +40,7 @@ VARIANTS = {
         "student": {"backbone": "shufflenetv2_3d_small", "options": {}},
     },
     "wider": {"teacher": {"options": {"width": 3}}},
+    "as_long": {"student": {"training": {"epochs": 7}}},
 }
 # Share of videos that are right at K = 1, 2, 3; all meet dense at K = 4.
 PLANTED = {
@@ -90,6 +92,7 @@ def study(tmp_path_factory):
         "r_s": findings(condi_sr=(0.7, 0.6, 0.6)),
         "x_s": findings(condi_sr=(0.2, 0.3, 0.3)),
         "wider": findings(dense=0.4),
+        "as_long": findings(condi_sr=(0.6, 0.6, 0.6)),
     }
     for name, each in found.items():
         write_findings(each, folder / "backbones" / name)
@@ -108,12 +111,20 @@ def test_pairs_are_the_study_and_its_variants_under_readable_names(pairs):
         "R(2+1)D × ShuffleNetV2",
         "ResNeXt × ShuffleNetV2",
         "plain net (wider) × plain net",
+        "plain net × plain net (as long)",
     ]
     assert [pair.trial.name for pair in pairs] == [pair.name for pair in pairs]
     same = [pair.same_teacher for pair in pairs]
     assert same[1] == same[2] and same[0] != same[4] and same[2] != same[3]
     assert common_methods(pairs) == ["random", "equidistant", "dense", "condi_sr"]
     assert (readable("resnext3d_101"), readable("my.own:net")) == ("ResNeXt", "my.own:net")
+
+
+def test_a_pair_trained_twice_counts_once_as_the_variant_trained_it(pairs):
+    once = once_each(pairs)
+    assert [pair.name for pair in once] == [pairs[5].name, *(pair.name for pair in pairs[1:5])]
+    assert once_each(once) == once
+    assert pairs[0].training.epochs != pairs[5].training.epochs == 7
 
 
 def test_a_study_without_variants_is_one_pair(study):

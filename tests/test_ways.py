@@ -190,4 +190,6 @@ def test_the_best_at_no_more_cost_is_chosen_on_validation_videos(judged, study, 
         best = max(mine, key=lambda name: (mine[name], -cost[name]))
         assert (row["chosen"], row["cost"]) == (best[1], cost[best])
         way = next(n for n in base if f"{n[0]} {n[1]}".strip() == row["base"])
-        assert row["gain"] == judged.gain(best, way)
+        own = {n: val.accuracy_of(n) for n in names if n[0] == way[0] and cost[n] <= limit}
+        rival = max(own, key=lambda name: (own[name], -cost[name]))
+        assert row["own"] == rival[1] and row["gain"] == judged.gain(best, rival)

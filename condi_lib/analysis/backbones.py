@@ -20,8 +20,9 @@ from condi_lib.analysis.trials import Trial, paired_gain_between, trial
 from condi_lib.evaluation import Ranks, rank_methods
 from condi_lib.evaluation.across import concordance
 from condi_lib.statistics import Interval
-from condi_lib.study.specs import TeacherSpec
+from condi_lib.study.specs import NetworkSpec, TeacherSpec
 from condi_lib.study.study import Study
+from condi_lib.training.settings import TrainingSettings
 
 TABLE_SAMPLERS = ("oracle", "random", "equidistant", SOFTMAX)  # that need no student
 PAPER_METHODS = ("random", "equidistant", "bce_conf", "st_ent", "st_conf", "condi_sr")
@@ -50,6 +51,8 @@ class Pair:
         student: The same.
         seeds: How often both were trained.
         same_teacher: Equal for pairs whose teachers are the very same networks.
+        training: How the student was trained.
+        same_student: Equal for pairs whose students differ in ``training`` alone.
         trial: The methods, each student under its name in the study.
     """
 
@@ -57,6 +60,8 @@ class Pair:
     student: str
     seeds: tuple[int, ...]
     same_teacher: TeacherSpec
+    training: TrainingSettings
+    same_student: NetworkSpec
     trial: Trial
 
     @property
@@ -92,15 +97,19 @@ def readable(backbone: str) -> str:
 def pairs_of(study: Study, group: str = "backbones") -> list[Pair]:
     """The study's own pair, then those of a group of its variants."""
     pairs = {study.name: study, **study.variants(group)}
-    return _with_different_names([_pair(name, pair) for name, pair in pairs.items()])
+    found = [_pair(name.replace("_", " "), pair) for name, pair in pairs.items()]
+    return _with_different_names(found)
 
 
 def _pair(name: str, study: Study) -> Pair:
     spec = study.spec
     networks = (readable(network.backbone) for network in (spec.teacher, spec.student))
     same = replace(spec.teacher_of(spec.seeds[0], spec.fold_names[0]), score_splits=())
+    training = spec.student.training
+    untrained = replace(spec.student, training=TrainingSettings())
     students = {student: student for student in study.students}
-    return Pair(*networks, spec.seeds, same, trial(findings_of(study), name, students))
+    found = trial(findings_of(study), name, students)
+    return Pair(*networks, spec.seeds, same, training, untrained, found)
 
 
 def _with_different_names(pairs: list[Pair]) -> list[Pair]:
@@ -122,6 +131,22 @@ def _with_different_names(pairs: list[Pair]) -> list[Pair]:
             named[at] = replace(pair, student=f"{pair.student} ({pair.trial.name})")
         seen.add(named[at].name)
     return [replace(pair, trial=replace(pair.trial, name=pair.name)) for pair in named]
+
+
+def once_each(pairs: Iterable[Pair]) -> list[Pair]:
+    """Of pairs that differ in nothing but their students' training the last one, in its place.
+
+    So that a pair of networks counts once in a table or in ranks, with the training that a variant
+    gives it to be compared with the others.
+    """
+    once: list[Pair] = []
+    for pair in pairs:
+        networks = [(known.same_teacher, known.same_student) for known in once]
+        if (own := (pair.same_teacher, pair.same_student)) in networks:
+            once[networks.index(own)] = pair
+        else:
+            once.append(pair)
+    return once
 
 
 def common_methods(pairs: Iterable[Pair]) -> list[str]:

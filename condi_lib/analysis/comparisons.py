@@ -188,12 +188,16 @@ def gains_at(
 def in_words(difference: Interval, digits: int = 1) -> str:
     """A difference of accuracies in points, and whether its interval excludes 0.
 
-    Example: ``+2.1 points [+0.4, +3.9], better`` or ``-0.3 points [-1.9, +1.1], no difference``.
+    A bound that would be rounded to 0 is given one more digit: it decides what is called apart.
+
+    Example: ``+2.1 points [+0.4, +3.9], better`` or ``-0.3 points [-1.9, +1.1], not told apart``.
     """
     points = Interval(
         *(100 * value for value in (difference.value, difference.low, difference.high))
     )
+    if any(bound and abs(bound) < 0.5 / 10**digits for bound in (points.low, points.high)):
+        digits += 1
     shown = format(points, f"+.{digits}f").replace(" [", " points [")
     if not difference.excludes(0):
-        return f"{shown}, no difference"
+        return f"{shown}, not told apart"
     return f"{shown}, {'better' if difference.value > 0 else 'worse'}"

@@ -45,7 +45,9 @@ def with_times(judged: Judged, times: pd.DataFrame, cost: str = "ms") -> pd.Data
 def best_at_equal_cost(
     val: Judged, test: Judged, cost: pd.Series, base: Sequence[Name], families: Sequence[str]
 ) -> pd.DataFrame:
-    """For each of some ways, the best one of each family that costs no more.
+    """What is best within the cost of some ways: of other families, and of the ways' own.
+
+    The own family is not held to the way that sets the limit, where a cheaper one is better.
 
     Args:
         val: Judged on validation videos, which choose.
@@ -55,27 +57,34 @@ def best_at_equal_cost(
         families: From which to choose.
 
     Returns:
-        One row per base way and family: ``base`` and ``limit``, its cost; ``family``, ``chosen``
-        (a setting, None where all cost more), its ``cost``, and ``gain`` over the base way
-        (:class:`Interval` on test videos, paired by video; None).
+        One row per base way and family: ``base`` and ``limit``, its cost; ``own``, the best setting
+        of its own family within it; ``family``, ``chosen`` (a setting, None where all cost more),
+        its ``cost``, and ``gain`` over ``own`` (:class:`Interval` on test videos, paired by video;
+        None).
     """
     rows = []
     accuracy = pd.Series(
         {name: val.accuracy_of(name) for name in cost.index if name in val.correct}
     )
+
+    def best(family: str, limit: float) -> Name | None:
+        mine = accuracy[[name for name in accuracy.index if name[0] == family]]
+        at = best_within(cost[mine.index], mine, limit) if len(mine) else None
+        return None if at is None else mine.index[at]
+
     for name in base:
+        own = best(name[0], cost[name]) or name
         for family in families:
-            mine = accuracy[[each for each in accuracy.index if each[0] == family]]
-            at = best_within(cost[mine.index], mine, cost[name]) if len(mine) else None
-            chosen = None if at is None else mine.index[at]
+            chosen = best(family, cost[name])
             rows.append(
                 {
                     "base": f"{name[0]} {name[1]}".strip(),
                     "limit": cost[name],
+                    "own": own[1],
                     "family": family,
                     "chosen": None if chosen is None else chosen[1],
                     "cost": None if chosen is None else cost[chosen],
-                    "gain": None if chosen is None else test.gain(chosen, name),
+                    "gain": None if chosen is None else test.gain(chosen, own),
                 }
             )
     return pd.DataFrame(rows)

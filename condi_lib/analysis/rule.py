@@ -151,19 +151,22 @@ def judge(rule: Rule, table: pd.DataFrame, worth: float) -> dict[str, float | in
         worth: The gain from which on one would skip clips; a fraction.
 
     Returns:
-        ``n`` settings; ``error``, the mean absolute one, and ``bias``, the mean of predicted minus
-        measured; ``inside``, how many predictions lie in the measured interval; ``agree``, how many
-        fall on the same side of ``worth`` as what was measured; ``clear`` and ``agree_clear``, how
-        many measured intervals exclude ``worth``, and of these how many agree.
+        ``n`` settings; ``error``, the mean absolute one, ``worst``, the largest, and ``bias``,
+        the mean of predicted minus measured; ``inside``, how many predictions lie in the measured
+        interval; ``agree``, how many fall on the same side of ``worth`` as what was measured;
+        ``clear`` and ``agree_clear``, how many measured intervals exclude ``worth``, and of these
+        how many agree.
     """
     predicted, gain = rule.predict(table), _values(table["gain"])
+    error = np.abs(predicted - gain)
     intervals = list(table["gain"])
     agree = (predicted > worth) == (gain > worth)
     clear = np.array([interval.excludes(worth) for interval in intervals], bool)
     inside = [i.low <= p <= i.high for i, p in zip(intervals, predicted, strict=True)]
     return {
         "n": len(table),
-        "error": float(np.abs(predicted - gain).mean()) if len(table) else np.nan,
+        "error": float(error.mean()) if len(table) else np.nan,
+        "worst": float(error.max()) if len(table) else np.nan,
         "bias": float((predicted - gain).mean()) if len(table) else np.nan,
         "inside": sum(inside),
         "agree": int(agree.sum()),
@@ -176,7 +179,8 @@ def verdict(rule: Rule, table: pd.DataFrame, worth: float) -> str:
     """What :func:`judge` says, in a sentence."""
     judged = judge(rule, table, worth)
     return (
-        f"off by {100 * judged['error']:.1f} points, bias {100 * judged['bias']:+.1f}; right about "
+        f"off by {100 * judged['error']:.1f} points ({100 * judged['worst']:.1f} at most), bias "
+        f"{100 * judged['bias']:+.1f}; right about "
         f"{100 * worth:g} points in {judged['agree']} of {judged['n']}, where the measurement is "
         f"clear in {judged['agree_clear']} of {judged['clear']}"
     )

@@ -1,4 +1,6 @@
-"""When a claim counts as reproduced: rules written down before any result was looked at.
+"""When a claim counts as reproduced: one set of rules for all claims.
+
+Which results were known when they were written, chapter 10 says.
 
 An *effect* is what a claim is about, as a number with an interval: mostly a difference in video
 accuracy, paired by video. A *rule* divides the axis of effects in two regions, one where the claim
