@@ -27,7 +27,7 @@ FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-START_SEC, RUN_SEC, ATTEMPTS = 60, 180, 3
+START_SEC, RUN_SEC, ATTEMPTS = 180, 300, 3
 LOCAL = {"127.0.0.1", "localhost", ""}
 
 
@@ -71,7 +71,7 @@ def jupyter_lab(folder: Path, home: Path, dark: bool = False) -> Iterator[str]:
             yield f"{base}/lab/tree/{{}}?token={token}"
         finally:
             server.terminate()
-            server.wait(20)
+            server.wait(60)
 
 
 def _wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
@@ -100,7 +100,7 @@ class Browser:
         self.errors: list[str] = []
         page.on("request", self._asked)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
 
     def _asked(self, request) -> None:
         address = urlsplit(request.url)

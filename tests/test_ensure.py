@@ -382,11 +382,14 @@ def test_a_lock_lets_one_in_and_says_that_it_waits(tmp_path, capsys):
     with alone(path):
         thread = threading.Thread(target=second)
         thread.start()
-        thread.join(0.3)
+        said = ""
+        while thread.is_alive() and not said:
+            thread.join(0.05)
+            said += capsys.readouterr().out
         order.append("first")
     thread.join()
     assert order == ["first", "second"]
-    assert capsys.readouterr().out == "waiting for the first\n"
+    assert said == "waiting for the first\n"
 
 
 def test_a_lock_outlives_the_folder_that_it_guards(tmp_path):

@@ -489,7 +489,7 @@ def test_ctrl_c_keeps_what_is_finished_and_nothing_else(project, videos, tmp_pat
         time.sleep(0.05)
     assert not target.exists()
     os.kill(run.pid, sign)
-    run.join(20)
+    run.join(120)
     assert run.exitcode == 130
     lines = target.read_text().split("\n")
     assert lines.pop() == ""

@@ -291,6 +291,14 @@ def test_clips_in_memory_are_bounded_whatever_the_length(policy, monkeypatch):
     assert 3 <= most <= model.clips_in_memory
 
 
+def ended(n_threads, patience_sec=120):
+    """Whether no more than so many threads go on; on a busy machine they need time to end."""
+    latest = time.monotonic() + patience_sec
+    while threading.active_count() > n_threads and time.monotonic() < latest:
+        time.sleep(0.05)
+    assert threading.active_count() == n_threads
+
+
 def test_who_stops_listening_stops_the_decoder(paths):
     model = classifier(DENSE, decoders=2)
     before = threading.active_count()
@@ -298,7 +306,7 @@ def test_who_stops_listening_stops_the_decoder(paths):
     next(answers)
     assert threading.active_count() > before
     answers.close()
-    assert threading.active_count() == before
+    ended(before)
 
 
 def test_who_stops_listening_does_not_wait_for_frames_that_do_not_come(paths):
@@ -312,13 +320,13 @@ def test_who_stops_listening_does_not_wait_for_frames_that_do_not_come(paths):
 
     answers = model.predict_many([paths[0], camera()])
     next(answers)
-    start = time.monotonic()
+    rescue = threading.Timer(60, more.set)  # or a failure would hang
+    rescue.start()
     answers.close()
-    assert time.monotonic() - start < 20  # as long as the camera is silent, without a limit
+    assert not more.is_set()
+    rescue.cancel()
     more.set()
-    while threading.active_count() > before and time.monotonic() - start < 60:
-        time.sleep(0.05)
-    assert threading.active_count() == before
+    ended(before)
 
 
 def test_videos_are_taken_from_the_list_as_they_are_needed(paths):
