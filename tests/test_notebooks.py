@@ -109,6 +109,10 @@ class TestChapter:
     def test_is_in_the_readme(self, path: Path):
         assert f"(notebooks/{path.name})" in README
 
+    def test_says_which_figures_it_writes(self, path: Path):
+        prose = "\n".join(map(source, cells(path, "markdown")))
+        assert sorted(set(re.findall(r"`(\w+)\.png`", prose))) == sorted(figure_names(path))
+
 
 def test_the_readme_quotes_only_numbers_that_the_chapters_print():
     """Results in the README's answer and table come from the committed notebooks."""
@@ -119,10 +123,6 @@ def test_the_readme_quotes_only_numbers_that_the_chapters_print():
     quoted = set(NUMBER.findall(answer + table))
     assert len(quoted) > 10
     assert quoted - known == set()
-
-    def test_says_which_figures_it_writes(self, path: Path):
-        prose = "\n".join(map(source, cells(path, "markdown")))
-        assert sorted(set(re.findall(r"`(\w+)\.png`", prose))) == sorted(figure_names(path))
 
 
 def figure_names(path: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""Results of a study against loops over its videos, and controls that need no picture.
+"""Results of a study against loops over its videos.
 
 ``folder_study`` is the random one of ``random_study``. The oracle below reads its arrays, not its
 code.
@@ -19,13 +19,11 @@ from random_study import (
     random_table,
     write_study,
 )
-from tiny_study import tiny
 
-from condi_lib.analysis.controls import size_and_length_accuracy
 from condi_lib.analysis.results import WITHOUT_STUDENT, clip_scores, failure_rows, sweep
 from condi_lib.evaluation import correct_over_k
 from condi_lib.metrics import failure_prediction
-from condi_lib.study import Study, read_study
+from condi_lib.study import Study
 from condi_lib.study.study import FolderStore
 
 DETERMINISTIC = [name for name in WITHOUT_STUDENT if name != "random"]
@@ -205,35 +203,3 @@ def test_a_missing_table_says_what_to_do(folder_study, tmp_path):
 
 
 # Controls
-
-
-def study_of_videos(folder, tables):
-    """A study whose folds have these tables of videos."""
-    splits = {split: [split] for split in ("teacher_train", "train", "val", "test")}
-    source = {"path": "labels.csv", "group_column": "person", "content": "0"}
-    folds = [f"fold {number}" for number in range(len(tables))]
-    for fold, table in zip(folds, tables, strict=True):
-        table.to_csv(folder / f"videos-{fold.replace(' ', '_')}.csv", index=False)
-    fields = {"dataset.pantomime": ..., "dataset.catalog": source}
-    fields["folds"] = dict.fromkeys(folds, splits)
-    return Study(read_study(tiny(**fields)), FolderStore(folder), "tiny")
-
-
-def videos(n_frames, label, test):
-    size = {"width_px": 320, "height_px": 240}
-    split = np.where(test, "test", "train")
-    return pd.DataFrame({"n_frames": n_frames, "label": label, "split": split, **size})
-
-
-def test_files_that_betray_their_class_are_found_out(tmp_path):
-    label = np.arange(60) % 3
-    tables = [videos(100 + 50 * label, label, np.arange(60) // 30 == fold) for fold in (0, 1)]
-    accuracy, chance = size_and_length_accuracy(study_of_videos(tmp_path, tables))
-    assert (accuracy, chance) == (1.0, pytest.approx(1 / 3))
-
-
-def test_equal_files_leave_nothing_but_chance(tmp_path):
-    label = np.repeat([0, 0, 0, 1, 2], 12)  # three fifths are of class 0
-    test = np.arange(60) % 2 == 0
-    study = study_of_videos(tmp_path, [videos(100, label, test)])
-    assert size_and_length_accuracy(study) == (pytest.approx(0.6), pytest.approx(0.6))

@@ -1,12 +1,21 @@
-"""Controls: what a data set gives away without anybody looking at a single pixel."""
+"""Controls: what a data set gives away of its classes besides the action itself."""
+
+from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
+from condi_lib.statistics import bootstrap_metric
 from condi_lib.study.study import Study
+from condi_lib.videos.pantomime import CLASSES, PantomimeSpec, script
 
 FILE_FIELDS = ["n_frames", "width_px", "height_px"]
+KEYS = ["video_id", "clip_index"]
+EMPTY, QUIET, AFTER_ACTION = "an empty scene", "no action, none before", "no action, one before"
+HIDDEN, LOOK_ALIKE, LABELLED = "the action behind a board", "a look-alike", "the action"
+CONTENTS = (EMPTY, QUIET, AFTER_ACTION, HIDDEN, LOOK_ALIKE, LABELLED)
 
 
 def size_and_length_accuracy(study: Study, seed: int = 0) -> tuple[float, float]:
@@ -43,3 +52,81 @@ def size_and_length_hits(
         labels.append(videos.loc[test, "label"].to_numpy())
         hits.append(predicted == labels[-1])
     return np.concatenate(hits), np.concatenate(labels)
+
+
+def clip_contents(spec: PantomimeSpec, split: str) -> pd.DataFrame:
+    """What the clips of a split of the embedded benchmark show, as its script says.
+
+    Poses flow from clip to clip, so a clip without an action begins with the end of one if there
+    was one before it, be it behind a board.
+
+    Returns:
+        ``video_id``, ``clip_index`` and ``content``, one of :data:`CONTENTS`.
+    """
+    rows = []
+    for index in range(spec.splits[split].n_videos):
+        scene = script(spec, split, index)
+        before = "empty"
+        for number, clip in enumerate(scene.clips):
+            acting = before == "hidden" or before in CLASSES
+            without = EMPTY if clip.action == "empty" else AFTER_ACTION if acting else QUIET
+            content = {"key": LABELLED, "confuser": LOOK_ALIKE}.get(clip.truth, without)
+            rows.append((scene.file, number, HIDDEN if clip.action == "hidden" else content))
+            before = clip.action
+    return pd.DataFrame(rows, columns=[*KEYS, "content"])
+
+
+def accuracy_by_content(
+    study: Study, methods: Sequence[str] = ("teacher", "naive"), split: str = "test"
+) -> pd.DataFrame:
+    """Clip accuracy of networks on the clips that show this or that.
+
+    Where there is no action, nor the rest of one, a network can only be at chance unless walls or
+    actors betray the class. A student that was trained with the labels of untrimmed videos has had
+    the chance to learn it if they do.
+
+    Args:
+        study: Of the embedded benchmark; its clips are the scenes of the script.
+        methods: ``"teacher"`` and students that classify; those that the study lacks are left out.
+        split: Whose clips.
+
+    Returns:
+        A row for each of :data:`CONTENTS` that there is: ``clips``, how many, and for each network
+        its accuracy, an :class:`Interval` over videos of the mean over seeds.
+
+    Raises:
+        ValueError: If the study is not of the embedded benchmark or cuts it elsewhere.
+    """
+    pantomime = study.spec.dataset.pantomime
+    if pantomime is None or study.spec.dataset.clip_frames != pantomime.clip_frames:
+        raise ValueError(
+            f"study {study.name}: what a clip shows is known of the embedded benchmark alone, cut "
+            "into the clips that it is drawn in; set dataset.clip_frames to pantomime's"
+        )
+    methods = [name for name in methods if name in ("teacher", *study.students)]
+    hits = pd.concat(_hits(study, methods, seed, split) for seed in study.seeds)
+    mean_hits = hits.groupby(KEYS, as_index=False).mean().merge(clip_contents(pantomime, split))
+    rows = {}
+    for content in (content for content in CONTENTS if content in set(mean_hits["content"])):
+        clips = mean_hits[mean_hits["content"] == content]
+        rows[content] = {"clips": len(clips)} | {
+            name: bootstrap_metric(_mean, clips[name], clips[name], clips["video_id"])
+            for name in methods
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _hits(study: Study, methods: Sequence[str], seed: int, split: str) -> pd.DataFrame:
+    """Whether each network is right on each clip; a column for each, beside the clip's keys."""
+    fold = study.spec.fold_names[0]
+    teacher = study.teacher_table(seed, split, fold)
+    hits = teacher.clips[KEYS].copy()
+    for name in methods:
+        table = teacher if name == "teacher" else study.table(name, seed, split, fold, teacher)
+        logits = table.teacher_logits if name == "teacher" else table.student_logits
+        hits[name] = logits.argmax(dim=1).numpy() == table.clips["label"].to_numpy()
+    return hits
+
+
+def _mean(hit: NDArray[np.float64], _: NDArray[np.float64]) -> float:
+    return float(hit.mean())
