@@ -1,10 +1,19 @@
-"""Fixtures for tests on video files, studies and figures."""
+"""Fixtures for tests on video files, networks, studies and figures."""
 
+import random
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
+import torch
 from video_files import KINDS, N_FRAMES, mux_video, numbered_frames
+
+
+def pytest_runtest_setup(item):
+    """Each test draws the same numbers, whichever tests the same process has run before."""
+    for seed in (random.seed, np.random.seed, torch.manual_seed):
+        seed(0)
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +42,12 @@ def root(tmp_path, monkeypatch):
     """An empty project of its own: no params file, no video, no run."""
     monkeypatch.setenv("CONDI_ROOT", str(tmp_path))
     return tmp_path
+
+
+@pytest.fixture
+def no_bf16(monkeypatch):
+    """A processor without fast bf16, on which ``optimize`` keeps to fp32."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
 
 
 @pytest.fixture

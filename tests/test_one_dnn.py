@@ -41,11 +41,10 @@ def test_a_single_small_clip_takes_no_slow_path():
 
 
 @needs_one_dnn
-def test_an_optimised_network_takes_none_either():
+def test_an_optimised_network_takes_none_either(no_bf16):
     network = build_backbone("small_resnet3d", 5).eval()
     clips = make_clips(2, 8, 44, 44)
     quick = optimize(network, clips, compiled=False)
-    quick.bf16 = False
     assert convolutions(quick, clips[:1], quick=False)[0] == 0
 
 

@@ -59,7 +59,7 @@ def no_compiler(monkeypatch, tmp_path):
     monkeypatch.delenv("CXX", raising=False)
 
 
-def test_logits_stay_and_the_original_is_not_changed():
+def test_logits_stay_and_the_original_is_not_changed(no_bf16):
     model = build_backbone("mobilenetv2_3d_small", num_classes=5).train()
     before = copy.deepcopy(model.state_dict())
     optimized = optimize(model, make_clips(8), batch_size=4, compiled=False)
@@ -129,7 +129,7 @@ def test_a_compiler_that_fails_is_no_failure(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(lacks_for_compiling()), reason=lacks_for_compiling())
-def test_other_batches_run_uncompiled_and_nothing_is_compiled_again(monkeypatch):
+def test_other_batches_run_uncompiled_and_nothing_is_compiled_again(no_bf16, monkeypatch):
     monkeypatch.setattr(sys.modules[optimize.__module__], "WORTH_IT", 0.0)  # keep what is safe
     model = build_backbone("small_cnn3d", num_classes=5, width=2).eval()
     optimized = optimize(model, make_clips(4))

@@ -412,7 +412,7 @@ def test_another_policy_for_the_same_networks(table, paths):
         classifier(DENSE, student=None).with_policy(Divided(2, 1))
 
 
-def test_optimised_networks_answer_alike(paths):
+def test_optimised_networks_answer_alike(paths, no_bf16):
     model = classifier(Selected(k_clips=2), workers=2)
     before = [each.probs for each in model.predict_many(paths)]
     clips = torch.from_numpy(
