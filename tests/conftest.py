@@ -1,5 +1,6 @@
 """Fixtures for tests on video files, networks, studies and figures."""
 
+import os
 import random
 from pathlib import Path
 
@@ -8,6 +9,10 @@ import numpy as np
 import pytest
 import torch
 from video_files import KINDS, N_FRAMES, mux_video, numbered_frames
+
+# What the caller's shell, or a launcher around the tests, may have set for other work.
+for name in ("CONDI_ROOT", "RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"):
+    os.environ.pop(name, None)
 
 
 def pytest_runtest_setup(item):

@@ -71,7 +71,11 @@ def jupyter_lab(folder: Path, home: Path, dark: bool = False) -> Iterator[str]:
             yield f"{base}/lab/tree/{{}}?token={token}"
         finally:
             server.terminate()
-            server.wait(60)
+            try:
+                server.wait(60)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
 
 
 def _wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
@@ -109,7 +113,7 @@ class Browser:
 
     def open(self, address: str) -> None:
         """Open a notebook and wait for its kernel."""
-        self.page.goto(address)
+        self.page.goto(address, timeout=1000 * START_SEC)
         self.page.wait_for_function(_SESSION_IS_READY, timeout=1000 * START_SEC)
 
     def run_all(self) -> None:
@@ -156,7 +160,9 @@ _KERNEL_IS_IDLE = f"() => {_SESSION}?.session?.kernel?.status === 'idle'"
 def browser(dark: bool = False, size: tuple[int, int] = (1280, 900)) -> Iterator[Browser]:
     """Start chromium and yield one page of it."""
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=list(FLAGS), timeout=1000 * START_SEC
+        )
         viewport = {"width": size[0], "height": size[1]}
         page = chromium.new_page(viewport=viewport, color_scheme="dark" if dark else "light")
         try:

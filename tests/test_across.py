@@ -13,6 +13,12 @@ from condi_lib.statistics import bootstrap_difference, bootstrap_mean
 RNG = np.random.default_rng(0)
 
 
+@pytest.fixture(autouse=True)
+def own_numbers(monkeypatch):
+    """Each test draws its own, whichever ran before."""
+    monkeypatch.setitem(globals(), "RNG", np.random.default_rng(0))
+
+
 # A weighted sum of means over groups of different videos
 
 

@@ -1,7 +1,6 @@
 """Clips come as from a reader of the intact file, or are marked; never anything else."""
 
 import os
-import time
 
 import av
 import numpy as np
@@ -17,7 +16,7 @@ from video_files import (
     spoil,
 )
 
-from condi_lib.videos.clip_stream import IMPATIENT_SEC, ClipStream, frame_clips
+from condi_lib.videos.clip_stream import ClipStream, frame_clips
 from condi_lib.videos.clips import ClipGrid
 from condi_lib.videos.decode import VideoError, VideoReader, probe, write_video
 
@@ -304,8 +303,5 @@ def test_a_file_of_endless_zeros_is_given_up(tmp_path):
     """A terabyte that takes no room on the disk; FFmpeg would look through it for hours."""
     path = mux_video(tmp_path / "zeros.mkv", numbered_frames(20))
     os.truncate(path, 2**40)
-    start = time.process_time()
     with pytest.raises(VideoError, match=r"zeros\.mkv: .*FFmpeg found nothing in it in good time"):
         ClipStream(path, ClipGrid(8), (24, 40), patience_sec=0.5)
-    assert time.process_time() - start < 60
-    assert IMPATIENT_SEC < 10

@@ -90,10 +90,10 @@ def expect_answer(lab: Browser, split: SplitAnswers, setting: Setting, video: in
         used = np.flatnonzero(clips[f"{network}_weight"]).tolist()
         tiles = explorer(lab).locator(f".condi-tile:has(.condi-tab:text-is('{network}'))")
         expect(tiles).to_have_count(len(used))
-        keys = [tile.get_attribute("data-key") for tile in tiles.all()]
-        assert keys == [f"clip-{clip}" for clip in used]
+        for tile, clip in zip(tiles.all(), used, strict=True):
+            expect(tile).to_have_attribute("data-key", f"clip-{clip}")
     bars = explorer(lab).locator("svg[aria-label^='most probable classes']").first
-    assert share(float(probs[answer])) in bars.get_attribute("aria-label")
+    expect(bars).to_have_attribute("aria-label", re.compile(re.escape(share(float(probs[answer])))))
 
 
 @pytest.fixture(scope="module")

@@ -155,7 +155,10 @@ def test_a_file_that_may_not_be_read(tmp_path, who):
     is_root = os.geteuid() == 0
     try:
         if is_root:
-            os.seteuid(65534)
+            try:
+                os.seteuid(65534)
+            except OSError:
+                pytest.skip("this root cannot be anybody else")
         for read in (probe, lambda file: ClipStream(file, ClipGrid(8), (24, 40))):
             with pytest.raises(VideoError, match=r"a\.mp4: cannot be read \(Permission denied\)"):
                 read(path)
@@ -174,10 +177,11 @@ def test_what_is_no_file_is_named(corpus, kind):
 
 
 def test_a_playlist_is_not_followed(corpus):
-    for what, path in corpus[0].items():
-        if "playlist" in what or "concat" in what:
-            with pytest.raises(VideoError, match="is not a video"):
-                probe(path)
+    lists = [path for what, path in corpus[0].items() if "playlist" in what or "concat" in what]
+    assert len(lists) >= 5
+    for path in lists:
+        with pytest.raises(VideoError, match="is not a video"):
+            probe(path)
 
 
 def test_frames_without_bounds_are_named(corpus):

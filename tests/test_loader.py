@@ -59,6 +59,7 @@ def test_clips_are_the_grid_s_frames(clips):
 BATCHES = [[7, 0, 0, 3], [5], [2, 1, 4, 6, 7]]
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a machine with one core
 @pytest.mark.parametrize("workers", [0, 2])
 def test_batches_come_in_the_order_asked_for(clips, cached, workers):
     expected = by_hand(clips)

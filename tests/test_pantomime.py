@@ -78,7 +78,7 @@ def test_two_workers_write_the_same_bytes(written, tmp_path):
 
 
 def test_killed_run_carries_on_and_its_workers_end(written, tmp_path):
-    spec = replace(SPEC, splits={**SPLITS, "train": PantomimeSplit(100, n_clips=4)})
+    spec = replace(SPEC, splits={**SPLITS, "train": PantomimeSplit(300, n_clips=4)})
     code = (
         "import sys; from pathlib import Path; from condi_lib.videos.pantomime import *\n"
         f"if __name__ == '__main__': write_pantomime({spec!r}, Path(sys.argv[1]), workers=2)\n"
@@ -93,11 +93,11 @@ def test_killed_run_carries_on_and_its_workers_end(written, tmp_path):
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=300)  # returns once all that hold its standard output have ended
     kept = {path: path.stat().st_mtime_ns for path in root.glob("train/0*.mp4")}
-    assert 0 < len(kept) < 100 and not (root / "labels.csv").exists()
+    assert 0 < len(kept) < 300 and not (root / "labels.csv").exists()
 
     write_pantomime(spec, root)
     assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
-    assert len(list(root.glob("train/0*.mp4"))) == 100
+    assert len(list(root.glob("train/0*.mp4"))) == 300
     first = pd.read_csv(root / "truth.csv").head(7 * 4)  # the same as without the other 93
     pd.testing.assert_frame_equal(first, pd.read_csv(written / "truth.csv").head(7 * 4))
 

@@ -286,7 +286,11 @@ def test_clips_in_memory_are_bounded_whatever_the_length(policy, monkeypatch):
     model = classifier(policy, batch_size=3)
     for lengths in ([4 * 150], [8] * 40, [4] * 40, [40] * 8):
         list(model.predict_many(noise(n) for n in lengths))
-        gc.collect()
+        for _ in range(600):  # a thread that was told to stop may hold its last clip for a while
+            gc.collect()
+            if not alive:
+                break
+            time.sleep(0.1)
         assert not alive
     assert 3 <= most <= model.clips_in_memory
 
@@ -296,7 +300,7 @@ def ended(n_threads, patience_sec=120):
     latest = time.monotonic() + patience_sec
     while threading.active_count() > n_threads and time.monotonic() < latest:
         time.sleep(0.05)
-    assert threading.active_count() == n_threads
+    assert threading.active_count() <= n_threads
 
 
 def test_who_stops_listening_stops_the_decoder(paths):

@@ -93,7 +93,7 @@ def killed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("killed")
     script = Path(__file__).with_name("killed_training.py")
     subprocess.run(
-        [sys.executable, "-W", "error", script, folder, *KILLED], check=True, timeout=300
+        [sys.executable, "-W", "error", script, folder, *KILLED], check=True, timeout=1800
     )
     return folder
 
