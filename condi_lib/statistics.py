@@ -35,14 +35,21 @@ class Interval:
     low: float
     high: float
 
-    def __format__(self, spec: str) -> str:
-        spec = spec or ".1%"
+    def texts(self, spec: str = ".1%") -> tuple[str, str, str]:
+        """Estimate and both ends as text, by a number's format; ``%`` scales and adds no sign.
+
+        The same digits as in ``f"{interval:{spec}}"``, for tables and figures that set them apart.
+        """
         percent = spec.endswith("%")
         number = spec[:-1] + "f" if percent else spec
-        scale, unit = (100, " %") if percent else (1, "")
         # A tie such as 1.25 may lie a last digit beside it, on one machine above, on another below.
-        numbers = (round(scale * x, 10) for x in (self.value, self.low, self.high))
+        numbers = (round(100 * x if percent else x, 10) for x in (self.value, self.low, self.high))
         value, low, high = (_plain(x, number) for x in numbers)
+        return value, low, high
+
+    def __format__(self, spec: str) -> str:
+        value, low, high = self.texts(spec or ".1%")
+        unit = " %" if not spec or spec.endswith("%") else ""
         return f"{value}{unit} [{low}, {high}]"
 
     def __str__(self) -> str:
@@ -58,6 +65,17 @@ class PairedTest(NamedTuple):
 
     difference: Interval
     p_value: float
+
+
+def mean_and_range(values: ArrayLike) -> Interval:
+    """The mean of a few values, from the smallest to the largest; all NaN where there is none.
+
+    It says how far trainings or settings differ; it is no confidence interval.
+    """
+    values = np.asarray(values, dtype=float)
+    if not values.size:
+        return Interval(math.nan, math.nan, math.nan)
+    return Interval(float(values.mean()), float(values.min()), float(values.max()))
 
 
 def bootstrap_mean(

@@ -138,6 +138,8 @@ def add_clips(
 ) -> None:
     """Write clip tables: a network is right on all clips of the first videos, wrong on the others.
 
+    Validation videos are like test videos.
+
     Args:
         study: In whose folder; for each of its seeds.
         teacher_right: The share of videos that the teacher gets right.
@@ -152,12 +154,14 @@ def add_clips(
         "clip_index": np.tile(np.arange(N_CLIPS), n_videos),
         "start_frame": np.tile(16 * np.arange(N_CLIPS), n_videos),
         "label": 0,
-        "split": "test",
     })  # fmt: skip
     video = np.arange(n_videos * N_CLIPS) // N_CLIPS
     teacher = _logits(video < round(teacher_right * n_videos), sure)
     scored = _logits(video < round(student_right * n_videos), student_sure)
     confidence = np.tile(np.linspace(0.9, 0.1, N_CLIPS), n_videos)
+    places = [clips.assign(split=s, video_id=f"{s}/" + clips["video_id"]) for s in ("val", "test")]
+    clips, confidence = pd.concat(places, ignore_index=True), np.tile(confidence, 2)
+    teacher, scored = teacher.repeat(2, 1), scored.repeat(2, 1)
     for seed in study.seeds:
         tables = {
             "teacher": ClipTable(clips, ("a", "b", "c"), teacher),

@@ -1,5 +1,7 @@
 """Students beside each other, against numbers that can be counted on one's fingers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ from condi_lib.analysis import Findings
 from condi_lib.analysis.comparisons import (
     chosen_k,
     epochs_of,
+    failure_table,
     gains_at,
     in_words,
     regime_table,
@@ -109,6 +112,22 @@ def test_student_table_reports_each_student_at_its_chosen_k(study, found):
     assert (own.value, own.low, own.high) == pytest.approx((0.35, 0.3, 0.4))
     with pytest.raises(ValueError, match="no student 'st_ent'; it has \\['condi_sr', 'naive'\\]"):
         student_table(study, found, base="st_ent")
+
+
+def test_failure_table_sets_scores_beside_each_other(found):
+    assert failure_table(found, ["st_ent"]).empty
+    others = ("auroc", "aupr_error", "fpr_at_95_tpr", "aurc", "e_aurc", "augrc", "ece")
+    metrics = found.metrics.assign(**{m: found.metrics["clip_accuracy"] for m in others})
+    table = failure_table(replace(found, metrics=metrics), ["naive", "st_ent", "condi_sr"])
+    assert list(table.index) == ["naive", "condi_sr"]
+    assert list(table) == ["within_video_auroc", "over_base", *others]
+    inside = {n: v.mean(dtype=float) for n, v in found.video_auroc["test"].items()}
+    assert table.loc["naive", "within_video_auroc"].value == pytest.approx(inside["naive"])
+    difference = table.loc["naive", "over_base"]
+    assert difference.value == pytest.approx(inside["naive"] - inside["condi_sr"])
+    assert difference.low < difference.value < difference.high
+    aurc = table.loc["naive", "aurc"]
+    assert (aurc.value, aurc.low, aurc.high) == pytest.approx((0.55, 0.5, 0.6))
 
 
 def test_a_students_own_validation_split_chooses_its_k(tmp_path, found):

@@ -59,17 +59,26 @@ def test_the_front_goes_through_the_settings_that_nothing_beats(rows):
     assert front.get_drawstyle() == "steps-post"  # more is not to be had for less
 
 
-def test_settings_stand_below_joined_points_and_beside_others(rows):
+@pytest.mark.parametrize(
+    ("interval_of", "place"), [(None, "above the interval"), (["ours"], "below the point")]
+)
+def test_settings_stand_above_intervals_below_points_and_beside_those_not_joined(
+    rows, interval_of, place
+):
     ax = plt.subplots()[1]
-    drawn(ax, rows)
+    drawn(ax, rows, interval_of=interval_of)
     ax.figure.draw_without_rendering()
+    points = rows[rows["setting"] != ""].set_index("setting")
     places = {}
     for text in ax.texts:
-        box, point = text.get_window_extent(), ax.transData.transform(text.xy)
-        places[text.get_text()] = (box.y1 < point[1], box.x0 > point[0])
-    assert places == {
-        "3": (True, False), "1": (True, False), "2": (True, False), "2+1": (False, True)
-    }  # fmt: skip
+        box, row = text.get_window_extent(), points.loc[text.get_text()]
+        ys = (row["high"], row["video_accuracy"])
+        (x, top), (_, y) = (ax.transData.transform((row["cost"], at)) for at in ys)
+        found = {"above the interval": box.y0 > top, "below the point": box.y1 < y}
+        found |= {"beside the point": box.x0 > x}
+        places[text.get_text()] = [name for name, holds in found.items() if holds]
+    joined = {setting: [place] for setting in ("3", "1", "2")}
+    assert places == joined | {"2+1": ["beside the point"]}
 
 
 def test_intervals_of_some_families_only(rows):
@@ -139,6 +148,7 @@ def test_savings_are_drawn_by_every_way_of_counting_and_beside_the_papers():
 
 def test_curves_over_the_length_of_a_video():
     rows = pd.DataFrame({"name": ["a", "b", "a"], "n_clips": [12, 3, 3], "value": [9.0, 5.0, 4.0]})
+    rows = rows.assign(low=rows["value"] - 1, high=rows["value"] + 2)
     looks = {"b": METHODS["condi_sr"], "a": plotting.marked_dense()["dense"]}
     ax = plt.subplots()[1]
     assert plotting.curves_over_clips(ax, rows, "ms per video", looks) is ax
@@ -147,3 +157,5 @@ def test_curves_over_the_length_of_a_video():
     assert second.get_xydata().tolist() == [[3, 4], [12, 9]]
     assert second.get_marker() == "8"  # over its cost dense is a point, not a level line
     assert ax.get_xticks().tolist() == [3, 12] and ax.get_ylim()[0] == 0
+    bars = [segment.tolist() for lines in ax.collections for segment in lines.get_segments()]
+    assert bars == [[[3, 4], [3, 7]], [[3, 3], [3, 6]], [[12, 8], [12, 11]]]

@@ -59,6 +59,11 @@ def test_a_dot_is_hollow_where_its_interval_holds_the_origin(ax):
     assert ax.get_xlabel() == "AUROC"
 
 
+def test_a_number_is_rounded_as_in_print_and_zero_has_no_sign(ax):
+    dot_panels([ax], {"": {"naive": Interval(-0.0001, -0.01, 0.01)}}, "gain")
+    assert [t.get_text() for t in ax.texts] == ["0.0"]
+
+
 def test_numbers_have_room_beside_the_intervals(ax):
     dot_panels([ax], {"": {"naive": Interval(0.5, 0.1, 0.9)}}, "accuracy")
     ax.figure.draw_without_rendering()

@@ -1,5 +1,7 @@
 """Gains in many settings: every dot and tile says the number that it was given."""
 
+import math
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -103,6 +105,12 @@ def test_a_tile_says_its_gain_in_bold_where_it_is_beyond_doubt(ax):
     assert [t.get_text() for t in ax.get_yticklabels()] == ["few", "many"]
     bottom, top = ax.get_ylim()
     assert bottom > top  # the first row on top
+
+
+def test_a_tile_has_no_negative_zero_and_rounds_as_in_print(ax):
+    gains = pd.DataFrame([[Interval(-0.0001, -0.0002, math.nextafter(0.0975, 0))]])
+    plotting.gain_map(ax, gains, limit=0.2)
+    assert [t.get_text() for t in ax.texts] == ["+0.0", "[0.0, 9.8]"]
 
 
 def test_map_colours_are_centred_at_0_saturate_and_leave_gaps_empty(ax):

@@ -7,7 +7,7 @@ import pytest
 from condi_lib.paths import paper_dir
 
 SHAPES = {
-    "contradictions": (41, 3),
+    "contradictions": (47, 3),
     "paper_table1_datasets": (3, 4),
     "paper_table2_models": (4, 9),
     "paper_table3": (24, 14),

@@ -235,6 +235,14 @@ def test_published_curve_is_hollow_in_the_methods_colour_and_skips_the_unpublish
     assert set(named(ax)) == {"ConDi-SR", "paper, table III"}
 
 
+def test_published_dense_is_level_named_and_begins_with_the_curves(ax):
+    plotting.published_curve(ax, [1, 5], [0.86, 0.91], "random", "random")
+    plotting.published_dense(ax, 0.8908)
+    dense = line(ax, METHODS["dense"].label)
+    assert dense.get_xdata().tolist() == [1, 5] and dense.get_ydata().tolist() == [0.8908] * 2
+    assert set(named(ax)) == {"random", METHODS["dense"].label}
+
+
 def test_published_numbers_in_percent_are_refused(ax):
     with pytest.raises(ValueError, match=r"fractions, got 71\.25: divide by 100"):
         plotting.published_curve(ax, [7], [71.25], "paper")

@@ -73,19 +73,20 @@ def test_errors_and_agreement_on_other_settings():
     held_out = table([0.1, 0.3, 0.5], [0.02, 0.035, 0.01], 0.012)  # predicted .01, .03, .05
     judged = rule.judge(line, held_out, worth=0.02)
     assert judged["n"] == 3
-    assert judged["error"] == pytest.approx((0.01 + 0.005 + 0.04) / 3)
-    assert judged["worst"] == pytest.approx(0.04)
+    error = judged["error"]
+    assert error.value == pytest.approx((0.01 + 0.005 + 0.04) / 3)
+    assert (error.low, error.high) == pytest.approx((0.005, 0.04))
     assert judged["bias"] == pytest.approx((-0.01 - 0.005 + 0.04) / 3)
     assert judged["inside"] == 2
     assert judged["agree"] == 2  # no, yes, and a yes that should have been a no
     assert (judged["clear"], judged["agree_clear"]) == (1, 1)  # only [.023, .047] excludes .02
     assert rule.verdict(line, held_out, 0.02) == (
-        "off by 1.8 points (4.0 at most), bias +0.8; right about 2 points in 2 of 3, where the "
+        "off by 1.8 points (0.5 to 4.0), bias +0.8; right about 2 points in 2 of 3, where the "
         "measurement is clear in 1 of 1"
     )
     rows = rule.rule_table([line], {"held out": held_out}, 0.02)
     assert rows.loc["oracle_gap", "held out: agree"] == "2 of 3"
-    assert rows.loc["oracle_gap", "held out: error"] == round(100 * judged["error"], 2)
+    assert rows.loc["oracle_gap", "held out: error"] == "1.8 (0.5 to 4.0)"
 
 
 def test_quantities_are_measured_on_validation_videos_alone():

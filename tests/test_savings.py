@@ -1,16 +1,22 @@
 """What measured times say: from tables whose times follow known lines."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
+from random_study import write_study
 
+from condi_lib.analysis.lengths import by_length, growth, saved_by_length, time_by_length
 from condi_lib.analysis.savings import (
+    apart,
     break_even_k,
     break_even_macs,
-    by_length,
+    clip_ratio,
     division_times,
-    growth,
     mean_times,
+    noise,
+    pooled,
     published_at_equal_time,
     published_divisions,
     published_times,
@@ -73,16 +79,27 @@ def test_what_was_not_timed_is_told(times):
 
 
 def test_break_even_is_the_last_k_before_dense_is_as_fast(times):
-    assert break_even_k(times, "condi_sr") == 6  # 17 + 2 K < 30
-    assert break_even_k(times, "condi_sr", "cpu_ms") == 6
+    found = break_even_k(times, "condi_sr")  # 17 + 2 K < 30 on either file
+    assert (found.value, found.low, found.high) == (6, 6, 6)
+    assert break_even_k(times, "condi_sr", "cpu_ms").value == 6
     slow = times["family"] == "condi_sr"
-    assert break_even_k(times.assign(ms=times["ms"].where(~slow, 1000)), "condi_sr") == 0
-    assert break_even_k(times.assign(ms=times["ms"].where(~slow, 1)), "condi_sr") == 12
+    assert break_even_k(times.assign(ms=times["ms"].where(~slow, 1000)), "condi_sr").value == 0
+    assert break_even_k(times.assign(ms=times["ms"].where(~slow, 1)), "condi_sr").value == 12
+
+
+def test_the_interval_of_break_even_is_over_files(times):
+    """Dense takes 24 ms on file a, not 30: K = 3 pays there, 6 on b; a quarter draws only one."""
+    dense = (times["family"] == "dense") & (times["video"] == "a")
+    found = break_even_k(times.assign(ms=times["ms"].where(~dense, 24)), "condi_sr")
+    assert (found.value, found.low, found.high) == (5, 3, 6)  # 25.5 + 3 K < 42
+    alone = times[times["video"] != "b"]
+    assert break_even_k(alone, "condi_sr").value == 6
+    assert np.isnan(break_even_k(alone, "condi_sr").low)
 
 
 def test_one_bad_moment_does_not_decide_where_it_breaks_even(times):
     bad = (times["family"] == "condi_sr") & (times["setting"] == "6")
-    assert break_even_k(times.assign(ms=times["ms"].where(~bad, 49)), "condi_sr") in (5, 6)
+    assert break_even_k(times.assign(ms=times["ms"].where(~bad, 49)), "condi_sr").value in (5, 6)
 
 
 @pytest.mark.parametrize(
@@ -95,20 +112,67 @@ def test_break_even_of_arithmetic(n_clips, teacher, student, expected):
 
 
 def test_time_over_k_at_each_length(times):
-    table = by_length(times, "condi_sr")
-    assert list(table.index) == [3, 6, 12, 24]
+    found = by_length(times, "condi_sr")
+    assert list(found.index) == [3, 6, 12, 24]
+    assert found.map(lambda each: np.isnan(each.low)).all(axis=None)  # one file of each length
+    table = found.map(lambda each: each.value)
     np.testing.assert_allclose(table["dense"], 2.5 * table.index)
     np.testing.assert_allclose(table["skim"], 5 + SKIM * table.index)
     np.testing.assert_allclose(table["per_clip"], TEACHER)
     # 5 + N + 2 K < 2.5 N: K < .75 N - 2.5 = -.25, 2, 6.5, 15.5
     assert table["break_even"].tolist() == [0, 1, 6, 15]
-    assert table.loc[24, "break_even_share"] == 15 / 24
 
 
-def test_growth_is_a_line_over_lengths(times):
-    assert growth(times, ("dense", "")) == pytest.approx((0, DENSE), abs=1e-9)
-    assert growth(times, ("condi_sr", "1")) == pytest.approx((5 + TEACHER, SKIM))
-    assert growth(times, ("equidistant", "1")) == pytest.approx((3 + TEACHER, 0), abs=1e-9)
+@pytest.mark.parametrize(
+    ("name", "fixed", "per_clip"),
+    [
+        (("dense", ""), 0, DENSE),
+        (("condi_sr", "1"), 5 + TEACHER, SKIM),
+        (("equidistant", "1"), 3 + TEACHER, 0),
+    ],
+)
+def test_growth_is_a_line_over_lengths(times, name, fixed, per_clip):
+    """All files lie on one line, so any resample of them gives it, unless it has one length."""
+    found = growth(times, name)
+    for interval, expected in zip(found, (fixed, per_clip), strict=True):
+        numbers = (interval.value, interval.low, interval.high)
+        assert numbers == pytest.approx((expected,) * 3, abs=1e-9)
+
+
+def test_growth_has_no_interval_where_resamples_have_one_length(times):
+    two = times[(times["videos"] == "test") | times["n_clips"].isin([3, 6])]
+    fixed, per_clip = growth(two, ("dense", ""))
+    assert (fixed.value, per_clip.value) == pytest.approx((0, DENSE), abs=1e-9)
+    assert np.isnan(per_clip.low)
+
+
+@pytest.fixture
+def lengths():
+    """Of 6 and of 12 clips two files each, dense 10 ms; the method saves what is written."""
+    saving = {6: (0.1, 0.3), 12: (0.4, 0.8)}
+    return pd.DataFrame([
+        row("made", f"{n}-{at}", n, family, setting, ms)
+        for n, shares in saving.items()
+        for at, share in enumerate(shares)
+        for family, setting, ms in (("dense", "", 10.0), ("condi_sr", "1", 10 * (1 - share)))
+    ])  # fmt: skip
+
+
+def test_what_is_saved_at_each_length(lengths):
+    """Of two files a quarter of the resamples holds only the one, a quarter only the other."""
+    found = saved_by_length(lengths, ("condi_sr", "1"))
+    assert [(each.value, each.low, each.high) for each in found["saved"]] == [
+        pytest.approx((0.2, 0.1, 0.3)), pytest.approx((0.6, 0.4, 0.8))
+    ]  # fmt: skip
+    assert found.loc[6, "more"] is None
+    more = found.loc[12, "more"]  # files of two lengths are drawn apart: from .4 - .3 to .8 - .1
+    assert (more.value, more.low, more.high) == pytest.approx((0.4, 0.1, 0.7))
+
+
+def test_time_at_each_length(lengths):
+    rows = time_by_length(lengths, ("condi_sr", "1"))
+    expected = [[6, 8, 7, 9], [12, 4, 2, 6]]
+    np.testing.assert_allclose(rows[["n_clips", "value", "low", "high"]], expected)
 
 
 def test_divisions_as_a_table(times):
@@ -124,7 +188,95 @@ def test_divisions_as_a_table(times):
 def test_votes_take_nothing_where_every_clip_is_skimmed(times):
     table = time_of_votes(times, "condi_sr")
     assert list(table.index) == [1]
-    assert table.loc[1, "alone"] == table.loc[1, "with_votes"] == pytest.approx(1.5 * 19)
+    alone, with_votes, more = table.loc[1]
+    assert alone == with_votes
+    assert (alone.value, alone.low, alone.high) == pytest.approx((1.5 * 19, 19, 38))
+    assert (more.value, more.low, more.high) == (0, 0, 0)
+
+
+def test_votes_are_the_mean_over_the_divisions_of_so_many_teacher_clips(times):
+    other = times[times["setting"] == "1+2"].assign(setting="1+4", ms=lambda rows: rows["ms"] + 8)
+    table = time_of_votes(pd.concat([times, other]), "condi_sr")
+    more = table.loc[1, "more"]  # paired by file: 4 ms on either
+    assert (more.value, more.low, more.high) == pytest.approx((4, 4, 4))
+
+
+def test_ways_are_set_apart_on_the_same_files(times):
+    found = apart(times, ("condi_sr", "4"), ("dense", ""))  # 25 - 30 ms, 50 - 60 ms
+    assert (found.value, found.low, found.high) == pytest.approx((-7.5, -10, -5))
+
+
+def test_the_ratio_of_clips_is_that_of_the_networks_own_times(times):
+    part = times["video"].map({"a": 1.0, "b": 3.0})
+    found = clip_ratio(times.assign(teacher_ms=part))  # student: 2 ms on either file
+    assert (found.value, found.low, found.high) == pytest.approx((1, 0.5, 1.5))
+
+
+# Students of one network
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """Its students condi_sr, plain and saliency are one network."""
+    return write_study(tmp_path_factory.mktemp("tables"))
+
+
+@pytest.fixture
+def measured(times):
+    """Three students at K = 1 on two files; condi_sr alone at other K and on made videos."""
+    ms = {"plain": (20.0, 42.0), "saliency": (24.0, 28.0)}  # condi_sr: 19, 38
+    others = [
+        row("test", video, 12, name, "1", value)
+        for name, values in ms.items()
+        for video, value in zip("ab", values, strict=True)
+    ]
+    return pd.concat([times, pd.DataFrame(others)], ignore_index=True).assign(fold="")
+
+
+def test_students_of_one_network_take_the_same_time(study, measured):
+    both = pooled(study, measured).set_index(["videos", "family", "setting", "video"])
+    for name in ("condi_sr", "plain", "saliency"):
+        assert both.loc[("test", name, "1", "a"), "ms"] == pytest.approx((19 + 20 + 24) / 3)
+        assert both.loc[("test", name, "1", "b"), "ms"] == pytest.approx((38 + 42 + 28) / 3)
+        assert both.loc[("test", name, "1", "b"), "cpu_ms"] == pytest.approx(1.5 * 36)
+    found = saved(pooled(study, measured), ("condi_sr", "1"))
+    assert found.value == pytest.approx(1 - (21 / 30 + 36 / 60) / 2)
+
+
+def test_all_else_is_as_measured(study, measured):
+    changed = pooled(study, measured)["ms"] != measured["ms"]
+    at_one = (measured["videos"] == "test") & (measured["setting"] == "1")
+    students = measured["family"].isin(["condi_sr", "plain", "saliency"])
+    assert changed.tolist() == (at_one & students).tolist()
+
+
+def test_students_of_other_networks_are_not_pooled(study, measured):
+    """The same table, but one student skims with a network of twice the width."""
+    spec = study.spec
+    wider = dataclasses.replace(spec.student, options={**spec.student.options, "width": 4})
+    wide = dataclasses.replace(spec.losses["plain"], student=wider)
+    spec = dataclasses.replace(spec, losses=spec.losses | {"plain": wide})
+    both = pooled(dataclasses.replace(study, spec=spec), measured)
+    mean = both[both["videos"] == "test"].set_index(["family", "setting", "video"])["ms"]
+    assert mean["plain", "1", "a"] == 20
+    assert mean["condi_sr", "1", "a"] == mean["saliency", "1", "a"] == pytest.approx(21.5)
+    assert noise(study, measured, "condi_sr")["students"].tolist() == [3]
+    other = dataclasses.replace(study, spec=spec)
+    assert noise(other, measured, "condi_sr")["students"].tolist() == [2]
+    assert noise(other, measured, "plain").empty
+
+
+def test_noise_between_students_of_one_network(study, measured):
+    """Means over files 28.5, 31, 26; what is left on a file beside them, by hand: ±2, ±3.5, ±5.5.
+
+    File means are 21 and 36, so ±7.5 of the mean 28.5: 19 is 28.5 - 7.5 - 2, 20 is 31 - 7.5 - 3.5,
+    24 is 26 - 7.5 + 5.5. Sum of squares 2 (4 + 12.25 + 30.25) = 93 over (2 - 1) (3 - 1), two files.
+    """
+    table = noise(study, measured, "condi_sr")
+    assert list(table.index) == [1]
+    students, spread, sd, by_chance = table.loc[1]
+    assert (students, spread, sd) == pytest.approx((3, 5, 2.5))
+    assert by_chance == pytest.approx(np.sqrt(93 / 2 / 2))
 
 
 def test_savings_by_every_way_of_counting(times):

@@ -16,6 +16,7 @@ from condi_lib.statistics import (
     bootstrap_mean,
     bootstrap_means,
     bootstrap_metric,
+    mean_and_range,
     paired_permutation_test,
     paired_t_over_seeds,
 )
@@ -63,12 +64,24 @@ def test_a_tie_is_rounded_alike_on_whichever_side_rounding_errors_left_it():
     assert f"{Interval(below, 0.0125, above)}" == "1.2 % [1.2, 1.2]"
 
 
+def test_the_texts_are_those_of_the_format():
+    tie = Interval(-0.0001, math.nextafter(0.0975, 0), 1.0)
+    assert tie.texts() == ("0.0", "9.8", "100.0") and f"{tie}" == "0.0 % [9.8, 100.0]"
+    assert tie.texts("+.1%") == ("+0.0", "+9.8", "+100.0")
+    assert Interval(-0.0001, 0.5, NAN).texts(".2f") == ("0.00", "0.50", "nan")
+
+
 def test_interval_excludes_what_lies_outside():
     interval = Interval(0.03, 0.01, 0.05)
     assert interval.excludes(0)
     assert interval.excludes(0.051)
     assert not interval.excludes(0.01)
     assert not Interval(0.03, NAN, NAN).excludes(0)
+
+
+def test_a_mean_with_the_range_of_its_values():
+    assert mean_and_range([0.5, 0.25, 0.75]) == Interval(0.5, 0.25, 0.75)
+    assert all(math.isnan(x) for x in vars(mean_and_range([])).values())
 
 
 # --- bootstrap over videos -------------------------------------------------------------------

@@ -211,3 +211,7 @@ def test_a_table_of_numbers_for_videos_that_cannot_be_committed(project):
     lines = list(describe(read))
     assert lines[0] == "tiny: 12 real videos, 1 seed(s)"
     assert "(chance 8.3%)" in lines[1]
+    sure = read.query("quantity == 'sure ones among wrong clips'").iloc[0]
+    assert "(max softmax of at least 0.9)" in lines[3]
+    assert lines[3].endswith(f" on {sure['value']:.1%}")
+    assert ", over dense " in lines[2]

@@ -291,10 +291,14 @@ def test_teachers_are_described_by_what_they_learnt_from(tmp_path):
         "own": "students' own videos",
         "crossed": "students' own videos, cross-fitted",
     }
-    assert rows.loc["own"].drop("teacher").to_dict() == pytest.approx(
+    values = {name: found.value for name, found in rows.loc["own"].drop("teacher").items()}
+    assert values == pytest.approx(
         {"dense": 0.5, "clip_accuracy": 0.4, "ece": 0.3, "sure_when_wrong": 0.8,
          "labels_right": (0.9 + 0.7) / 2}
     )  # fmt: skip
+    right = rows.loc["own", "labels_right"]
+    assert (right.low, right.high) == pytest.approx((0.7, 0.9))  # the seeds
+    assert rows.loc["own", "dense"] == found(0.2).sweeps["test"].accuracy("dense", 1)
     trials = teacher_trials(variants)
     assert trials["crossed"].name == describe_teacher(variants["crossed"].spec)
     assert trials["own"].gain("mine").value == pytest.approx(0.2)

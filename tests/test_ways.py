@@ -151,8 +151,8 @@ def test_the_student_that_shares_the_work_has_a_confidence(study):
 def times_table(milliseconds):
     """Measured times of two files, ± 1 ms."""
     rows = [
-        {"videos": "test", "video": f"{at}", "family": family, "setting": setting, "ms": ms + sign,
-         "cpu_ms": 2 * ms, "decode_ms": 1.0, "student_ms": 1.0, "teacher_ms": 1.0,
+        {"videos": "test", "video": f"{at}", "seed": 0, "family": family, "setting": setting,
+         "ms": ms + sign, "cpu_ms": 2 * ms, "decode_ms": 1.0, "student_ms": 1.0, "teacher_ms": 1.0,
          "teacher_clips": 1}
         for (family, setting), ms in milliseconds.items()
         for at, sign in enumerate((-1, 1))
@@ -180,15 +180,18 @@ def test_methods_are_judged_at_the_k_at_which_they_were_timed(study):
 def test_the_best_at_no_more_cost_is_chosen_on_validation_videos(judged, study, ways):
     val = judge(study, ways, "val")
     names = list(judged.correct)
-    cost = pd.Series(range(len(names)), pd.MultiIndex.from_tuples(names), dtype=float)
+    cost = {name: float(at) for at, name in enumerate(names)}
     base = [("dense", ""), ("equidistant", "2"), ("adaptive", "1")]
-    table = best_at_equal_cost(val, judged, cost, base, ["division", "condi_sr"])
+    times = times_table(cost)
+    table = best_at_equal_cost(val, judged, times, base, ["division", "condi_sr"])
     assert table["chosen"].isna().tolist() == [True, True, True, False, False, False]
     for _, row in table.dropna().iterrows():
         limit = row["limit"]
         mine = {n: val.accuracy_of(n) for n in names if n[0] == row["family"] and cost[n] <= limit}
         best = max(mine, key=lambda name: (mine[name], -cost[name]))
         assert (row["chosen"], row["cost"]) == (best[1], cost[best])
+        apart = row["apart"]  # either file is as much slower in all ways
+        assert (apart.value, apart.low, apart.high) == pytest.approx((row["cost"] - limit,) * 3)
         way = next(n for n in base if f"{n[0]} {n[1]}".strip() == row["base"])
         own = {n: val.accuracy_of(n) for n in names if n[0] == way[0] and cost[n] <= limit}
         rival = max(own, key=lambda name: (own[name], -cost[name]))

@@ -6,7 +6,8 @@ counts what networks cost, ``tables`` chooses K; ``findings`` keeps what they sa
 ``controls`` says what files give away.
 ``comparisons`` sets losses beside one another, ``settings`` what a sweep varies. ``ways`` judges
 policies, ``divisions`` all workload divisions, ``times`` (by the ``stopwatch``) measures both on
-files, ``savings`` and ``frontier`` say what that is worth; ``real_videos`` tells all in one table.
+files, ``savings``, ``lengths`` and ``frontier`` say what that is worth; ``real_videos`` tells all
+in one table.
 ``conditions`` says what students learnt from and are judged on, ``trials`` compares methods under
 many of these, ``backbones`` pairs of networks, ``teachers`` what teachers learnt from,
 ``calibration`` makes them honest, ``rule`` predicts where skipping clips gains. ``senses`` says

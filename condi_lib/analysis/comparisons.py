@@ -12,7 +12,8 @@ import pandas as pd
 
 from condi_lib.analysis.findings import Findings
 from condi_lib.analysis.results import SOFTMAX
-from condi_lib.statistics import Interval
+from condi_lib.evaluation.failure import METRICS
+from condi_lib.statistics import Interval, mean_and_range
 from condi_lib.study.study import Study
 
 
@@ -112,21 +113,54 @@ def student_table(
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
+def failure_table(
+    found: Findings, methods: Sequence[str], base: str = "condi_sr", split: str = "test"
+) -> pd.DataFrame:
+    """How well scores find the clips that the teacher gets wrong.
+
+    Args:
+        found: Findings of a study.
+        methods: Students, or scores of the teacher; those that the study lacks are left out.
+        base: The score from which the others' differences are taken.
+        split: Which videos to report on.
+
+    Returns:
+        Indexed by method: ``within_video_auroc`` and ``over_base``, its difference
+        (:class:`Interval` over videos); then the metrics over all clips that
+        :mod:`condi_lib.metrics` has, ``auroc`` to ``ece`` (:func:`seed_range`: findings keep of
+        these one number per seed).
+    """
+    rows = {
+        method: {
+            "within_video_auroc": found.within_video_auroc(method, split),
+            "over_base": found.within_video_auroc(method, split, minus=base),
+        }
+        | {
+            metric: seed_range(found, metric, method, split)
+            for metric in METRICS
+            if metric != "within_video_auroc"
+        }
+        for method in methods
+        if method in found.video_auroc[split]
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
 def seed_range(found: Findings, metric: str, method: str, split: str = "test") -> Interval:
     """A metric's mean over seeds, from that of the lowest seed to that of the highest.
 
     It says how far trainings differ; it is no confidence interval.
     """
-    by_seed = found.by_seed(metric, method, split)
-    return Interval(float(by_seed.mean()), float(by_seed.min()), float(by_seed.max()))
+    return mean_and_range(found.by_seed(metric, method, split))
 
 
 def seed_difference(
     found: Findings, metric: str, method: str, minus: str, split: str = "test"
 ) -> Interval:
     """A metric of one method minus that of another, seed by seed, as :func:`seed_range`."""
-    by_seed = found.by_seed(metric, method, split) - found.by_seed(metric, minus, split)
-    return Interval(float(by_seed.mean()), float(by_seed.min()), float(by_seed.max()))
+    return mean_and_range(
+        found.by_seed(metric, method, split) - found.by_seed(metric, minus, split)
+    )
 
 
 def epochs_of(found: Findings, network: str, column: str, relative: bool = False) -> pd.DataFrame:

@@ -28,8 +28,9 @@ from condi_lib.analysis.results import (
 )
 from condi_lib.chapters import code_hash
 from condi_lib.digests import digest, essentials
+from condi_lib.evaluation.failure import within_video_interval
 from condi_lib.metrics import auroc, auroc_per_video, failure_prediction
-from condi_lib.statistics import Interval, bootstrap_fold_mean
+from condi_lib.statistics import Interval
 from condi_lib.study.config import TEACHER
 from condi_lib.study.plan import study_folder
 from condi_lib.study.study import FolderStore, Study
@@ -102,10 +103,7 @@ class Findings:
         values = self.video_auroc[split][method].astype(float)
         if minus:
             values = values - self.video_auroc[split][minus]
-        mixed = values[:, ~np.isnan(values).all(axis=0)].T  # [V, S]
-        if len(mixed) < 2 or np.isnan(mixed).all(axis=0).any():
-            return Interval(np.nan, np.nan, np.nan)
-        return bootstrap_fold_mean(mixed)
+        return within_video_interval(values)
 
 
 def findings_of(study: Study) -> Findings:

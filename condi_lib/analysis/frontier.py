@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import pandas as pd
 
 from condi_lib.analysis.divisions import DivisionSurface
-from condi_lib.analysis.savings import mean_times, saved
+from condi_lib.analysis.savings import apart, mean_times, saved, saved_by_file
 from condi_lib.analysis.stopwatch import TEST
 from condi_lib.analysis.ways import DIVISION, Judged, Name, Way, dense_way, top_k_ways
 from condi_lib.evaluation import best_within, pareto_front
+from condi_lib.statistics import bootstrap_mean
 from condi_lib.study.study import Study
 
 
@@ -43,7 +44,7 @@ def with_times(judged: Judged, times: pd.DataFrame, cost: str = "ms") -> pd.Data
 
 
 def best_at_equal_cost(
-    val: Judged, test: Judged, cost: pd.Series, base: Sequence[Name], families: Sequence[str]
+    val: Judged, test: Judged, times: pd.DataFrame, base: Sequence[Name], families: Sequence[str]
 ) -> pd.DataFrame:
     """What is best within the cost of some ways: of other families, and of the ways' own.
 
@@ -52,17 +53,17 @@ def best_at_equal_cost(
     Args:
         val: Judged on validation videos, which choose.
         test: Judged on the videos to report.
-        cost: Of each way, by name.
+        times: Measured times, what a way costs.
         base: The ways that set the limits.
         families: From which to choose.
 
     Returns:
         One row per base way and family: ``base`` and ``limit``, its cost; ``own``, the best setting
         of its own family within it; ``family``, ``chosen`` (a setting, None where all cost more),
-        its ``cost``, and ``gain`` over ``own`` (:class:`Interval` on test videos, paired by video;
-        None).
+        its ``cost``; ``apart``, what it takes minus the limit (:class:`Interval` over timed files),
+        and ``gain`` over ``own`` (:class:`Interval` on test videos, paired by video; both None).
     """
-    rows = []
+    rows, cost = [], mean_times(times)["ms"]
     accuracy = pd.Series(
         {name: val.accuracy_of(name) for name in cost.index if name in val.correct}
     )
@@ -84,6 +85,7 @@ def best_at_equal_cost(
                     "family": family,
                     "chosen": None if chosen is None else chosen[1],
                     "cost": None if chosen is None else cost[chosen],
+                    "apart": None if chosen is None else apart(times, chosen, name),
                     "gain": None if chosen is None else test.gain(chosen, own),
                 }
             )
@@ -103,18 +105,19 @@ def division_savings(
 
     Returns:
         Indexed by ``k_clips`` and ``k_student``, of the divisions that were timed: ``accuracy``,
-        its ``change`` against K_s = 0 and the share of dense's time ``saved`` (all three
-        :class:`Interval`), ``saved_more`` than with K_s = 0.
+        its ``change`` against K_s = 0, the share of dense's time ``saved``, and ``saved_more`` than
+        with K_s = 0 (all :class:`Interval`).
     """
     timed = set(times.loc[times["family"] == DIVISION, "setting"])
     rows = {}
     for k in k_clips:
-        alone, changes = saved(times, (student, f"{k}")), surface.changes(k)
+        alone, changes = saved_by_file(times, (student, f"{k}")), surface.changes(k)
         for s in range(1, k + 1):
             if (name := f"{k - s}+{s}") in timed:
-                saving = saved(times, (DIVISION, name))
-                more = saving.value - alone.value
-                rows[k, s] = (*changes.loc[s, ["accuracy", "change"]], saving, more)
+                divided = (DIVISION, name)
+                more = bootstrap_mean(saved_by_file(times, divided) - alone)
+                found = changes.loc[s, ["accuracy", "change"]]
+                rows[k, s] = (*found, saved(times, divided), more)
     columns = ["accuracy", "change", "saved", "saved_more"]
     table = pd.DataFrame.from_dict(rows, "index", columns=columns)
     return table.set_index(pd.MultiIndex.from_tuples(rows, names=["k_clips", "k_student"]))

@@ -134,7 +134,7 @@ def _efficiency(study: Study, method: str) -> Iterator[Row]:
             yield _row("06", "time saved", *name, saved(times, name))
     for column, what in (("ms", "by the clock"), ("cpu_ms", "by processor time")):
         k = break_even_k(times, method, column)
-        yield _plain("06", f"break-even K {what}", method, "", float(k))
+        yield _plain("06", f"break-even K {what}", method, "", k.value)
 
 
 def describe(table: pd.DataFrame) -> Iterator[str]:
@@ -153,8 +153,16 @@ def describe(table: pd.DataFrame) -> Iterator[str]:
     control = find("control", "video accuracy", "size and length of the file")
     chance = find("control", "video accuracy", "most frequent class")["value"]
     yield f"control, size and length of the file alone: {told(control)} (chance {chance:.1%})"
-    oracle = find("01", "video accuracy", "oracle")
-    yield f"dense {told(find('01', 'video accuracy', 'dense'))}, oracle at K = 1 {told(oracle)}"
+    oracle, gain = (find("01", what, "oracle") for what in ("video accuracy", "over dense"))
+    dense = told(find("01", "video accuracy", "dense"))
+    yield f"dense {dense}, oracle at K = 1 {told(oracle)}, over dense {told(gain, '+.1%')}"
+    wrong, sure = (
+        find("01", what, "teacher") for what in ("wrong clips", "sure ones among wrong clips")
+    )
+    yield (
+        f"the teacher gets {told(wrong)} of the clips wrong; of these "
+        f"it is sure (max softmax of at least {sure['setting']}) on {sure['value']:.1%}"
+    )
     gains = table.query("chapter == '02' and quantity == 'over dense'")
     for _, row in gains.iterrows():
         yield f"{row['method']} at K = {row['setting']}, over dense: {told(row, '+.1%')}"

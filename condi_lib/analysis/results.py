@@ -19,9 +19,8 @@ from torch import Tensor
 
 from condi_lib.analysis.folds import Folds, mean_interval
 from condi_lib.confidence import max_softmax, negative_entropy, true_class_probability
-from condi_lib.evaluation import accuracy_rows, best_k, correct_over_k
+from condi_lib.evaluation import accuracy_rows, best_k, correct_over_k, failure_intervals
 from condi_lib.losses import LOSSES
-from condi_lib.metrics import failure_prediction
 from condi_lib.sampling import SAMPLERS
 from condi_lib.statistics import (
     Interval,
@@ -241,21 +240,27 @@ def _true_probability(logits: Tensor, label: NDArray[np.int64]) -> NDArray[np.fl
     return true_class_probability(logits, torch.tensor(label)).numpy()
 
 
-def failure_rows(scores: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+def failure_rows(scores: pd.DataFrame, names: list[str], n_resamples: int = 400) -> pd.DataFrame:
     """Every failure-prediction metric of each score, the mean over seeds: one row per score.
 
     Args:
         scores: From :func:`clip_scores`.
         names: Its columns to judge.
+        n_resamples: Of videos, behind the intervals.
+
+    Returns:
+        :class:`Interval` over videos, a column for each metric, see
+        :func:`condi_lib.evaluation.failure_intervals`.
     """
-    rows = {}
-    for name in names:
-        per_seed = [
-            failure_prediction(part[name], part["correct"], part["video_id"])
-            for _, part in scores.groupby("seed")
-        ]
-        rows[name] = pd.DataFrame(per_seed).mean()
-    return pd.DataFrame(rows).T
+    parts = [part.sort_values(["video_id", "clip_index"]) for _, part in scores.groupby("seed")]
+    correct, video_id = np.stack([part["correct"] for part in parts]), parts[0]["video_id"]
+    rows = {
+        name: failure_intervals(
+            np.stack([part[name] for part in parts]), correct, video_id, n_resamples
+        )
+        for name in names
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def video_clips(

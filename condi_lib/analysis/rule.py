@@ -17,7 +17,7 @@ from condi_lib.analysis.conditions import Condition, cells, conditions_of
 from condi_lib.analysis.findings import findings_of
 from condi_lib.analysis.results import SOFTMAX
 from condi_lib.analysis.trials import Trial, trial_of
-from condi_lib.statistics import Interval
+from condi_lib.statistics import Interval, mean_and_range
 from condi_lib.study.config import REFERENCE
 from condi_lib.study.study import Study, open_study
 
@@ -142,7 +142,7 @@ def fit_rules(table: pd.DataFrame, names: Mapping[str, str]) -> list[Rule]:
     return sorted(rules, key=lambda rule: rule.left_out_error)
 
 
-def judge(rule: Rule, table: pd.DataFrame, worth: float) -> dict[str, float | int]:
+def judge(rule: Rule, table: pd.DataFrame, worth: float) -> dict[str, Interval | float | int]:
     """How well a rule predicts settings that it was not fitted to.
 
     Args:
@@ -151,7 +151,8 @@ def judge(rule: Rule, table: pd.DataFrame, worth: float) -> dict[str, float | in
         worth: The gain from which on one would skip clips; a fraction.
 
     Returns:
-        ``n`` settings; ``error``, the mean absolute one, ``worst``, the largest, and ``bias``,
+        ``n`` settings; ``error``, the mean absolute one, from that of the setting with the least to
+        that with the largest (:class:`Interval`; a range, no confidence interval), and ``bias``,
         the mean of predicted minus measured; ``inside``, how many predictions lie in the measured
         interval; ``agree``, how many fall on the same side of ``worth`` as what was measured;
         ``clear`` and ``agree_clear``, how many measured intervals exclude ``worth``, and of these
@@ -165,8 +166,7 @@ def judge(rule: Rule, table: pd.DataFrame, worth: float) -> dict[str, float | in
     inside = [i.low <= p <= i.high for i, p in zip(intervals, predicted, strict=True)]
     return {
         "n": len(table),
-        "error": float(error.mean()) if len(table) else np.nan,
-        "worst": float(error.max()) if len(table) else np.nan,
+        "error": mean_and_range(error),
         "bias": float((predicted - gain).mean()) if len(table) else np.nan,
         "inside": sum(inside),
         "agree": int(agree.sum()),
@@ -179,7 +179,7 @@ def verdict(rule: Rule, table: pd.DataFrame, worth: float) -> str:
     """What :func:`judge` says, in a sentence."""
     judged = judge(rule, table, worth)
     return (
-        f"off by {100 * judged['error']:.1f} points ({100 * judged['worst']:.1f} at most), bias "
+        f"off by {_ranging(judged['error'], 'points ')}, bias "
         f"{100 * judged['bias']:+.1f}; right about "
         f"{100 * worth:g} points in {judged['agree']} of {judged['n']}, where the measurement is "
         f"clear in {judged['agree_clear']} of {judged['clear']}"
@@ -193,17 +193,24 @@ def rule_table(
 
     Returns:
         Indexed by quantity: ``rule`` (in percent); ``left out`` (mean absolute error, in points);
-        and for each of ``tables`` its ``error`` in points and how many ``agree``, as ``3 of 4``.
+        and for each of ``tables`` its ``error`` in points, with its range over settings, and how
+        many ``agree``, as ``3 of 4``.
     """
     rows = {}
     for rule in rules:
         row = {"rule": str(rule), "left out": round(100 * rule.left_out_error, 2)}
         for name, table in tables.items():
             judged = judge(rule, table, worth)
-            row[f"{name}: error"] = round(100 * judged["error"], 2)
+            row[f"{name}: error"] = _ranging(judged["error"])
             row[f"{name}: agree"] = f"{judged['agree']} of {judged['n']}"
         rows[rule.quantity] = row
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _ranging(error: Interval, unit: str = "") -> str:
+    """A mean error in points with its range, as ``4.6 (0.3 to 11.5)``."""
+    mean, least, most = error.texts()
+    return f"{mean} {unit}({least} to {most})"
 
 
 def _fit(name: str, x: NDArray[np.float64], gain: NDArray[np.float64]) -> Rule:

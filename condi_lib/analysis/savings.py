@@ -1,19 +1,84 @@
 """What measured times say: how much skipping clips saves, and from how many clips on it does not.
 
-Times are those of :func:`condi_lib.analysis.times.times_of`. Intervals are bootstrapped over the
-timed files; a saving is relative to dense on the same file.
+Times are those of :func:`condi_lib.analysis.times.times_of`, as measured or :func:`pooled`.
+Intervals are bootstrapped over the timed files; a saving is relative to dense on the same file.
 """
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from condi_lib import paths
-from condi_lib.analysis.stopwatch import MADE, TEST
+from condi_lib.analysis.stopwatch import TEST
 from condi_lib.analysis.ways import DIVISION, Name
-from condi_lib.statistics import Interval, bootstrap_mean
+from condi_lib.resampling import count_videos
+from condi_lib.statistics import Interval, bootstrap_mean, percentile_interval
+from condi_lib.study.study import Study
 
 ROUNDING = 1e-9  # of a fitted line
+RESAMPLES = 2000
 PARTS = ("ms", "cpu_ms", "decode_ms", "student_ms", "teacher_ms")
+
+
+def pooled(study: Study, times: pd.DataFrame) -> pd.DataFrame:
+    """Measured times in which students of one network share their mean, file by file, K by K.
+
+    What it takes to skim a video and show the teacher K clips depends on the student's network, not
+    on the loss that it was trained with; between such students times differ by chance. Read one by
+    one, the quickest of several measurements would pass for a method's merit.
+
+    Args:
+        study: Whose students.
+        times: As measured.
+
+    Returns:
+        The same table; of the students' own settings ``PARTS`` are means over those students of the
+        same network that were timed at this K. All else (dense, what needs no student, divisions,
+        adaptive stopping) is as measured.
+    """
+    networks = times["family"].map({name: _network(study, name) for name in study.students})
+    keys = [networks, *(times[key] for key in ("videos", "video", "seed", "fold", "setting"))]
+    measured = times[[part for part in PARTS if part in times]]
+    return times.assign(**measured.groupby(keys).transform("mean").fillna(measured))
+
+
+def _network(study: Study, name: str) -> str:
+    """What a student's time depends on: its network and what that is given to see."""
+    spec = study.spec.student_of(name, study.seeds[0], study.spec.fold_names[0])
+    network = spec.network
+    return repr((network.backbone, sorted(network.options.items()), network.sound, spec.preprocess))
+
+
+def noise(study: Study, times: pd.DataFrame, method: str, column: str = "ms") -> pd.DataFrame:
+    """How far measurements of one thing lie apart: students of one network, at each K.
+
+    Args:
+        study: Whose students.
+        times: As measured, not pooled.
+        method: The student whose network it is.
+        column: See :func:`saved`.
+
+    Returns:
+        Indexed by ``k_clips``, those at which several students were timed: ``students``, how many;
+        milliseconds between the largest and the smallest of their means over test files (``range``)
+        and ``sd`` of these means; ``by_chance``, the ``sd`` to expect if the students' times differ
+        on each file by chance alone.
+    """
+    alike = [name for name in study.students if _network(study, name) == _network(study, method)]
+    timed = times[(times["videos"] == TEST) & times["family"].isin(alike)]
+    rows = {}
+    for setting, part in timed.groupby("setting"):
+        ms = part.pivot_table(column, ["seed", "video"], "family").to_numpy()  # [files, students]
+        n_files, n = ms.shape
+        if n > 1:
+            mean = ms.mean(axis=0)
+            rest = ms - mean - ms.mean(axis=1, keepdims=True) + ms.mean()
+            per_file = (rest**2).sum() / ((n_files - 1) * (n - 1))
+            by_chance = np.sqrt(per_file / n_files)
+            rows[int(setting)] = (n, np.ptp(mean), mean.std(ddof=1), by_chance)
+    columns = ["students", "range", "sd", "by_chance"]
+    table = pd.DataFrame.from_dict(rows, "index", columns=columns)
+    return table.rename_axis("k_clips").sort_index()
 
 
 def mean_times(times: pd.DataFrame) -> pd.DataFrame:
@@ -52,6 +117,22 @@ def saved_by_file(times: pd.DataFrame, name: Name, column: str = "ms") -> pd.Ser
     return 1 - _of(test, name)[column] / _of(test, ("dense", ""))[column]
 
 
+def apart(times: pd.DataFrame, name: Name, over: Name, column: str = "ms") -> Interval:
+    """Milliseconds of one way minus those of another, mean over test files, paired by file."""
+    test = times[times["videos"] == TEST]
+    return bootstrap_mean(_of(test, name)[column] - _of(test, over)[column])
+
+
+def clip_ratio(times: pd.DataFrame) -> Interval:
+    """How many times as long the teacher computes on a test video's clips as its student does."""
+    test = times[times["videos"] == TEST]
+    teacher, student = _of(test, ("dense", ""))["teacher_ms"], _of(test, (DIVISION, "0+1"))
+    both = np.stack([teacher, student["student_ms"]])
+    means = np.column_stack([both.mean(axis=1), both @ resamples(both.shape[1])])
+    ratio = means[0] / means[1]
+    return percentile_interval(float(ratio[0]), ratio[1:])
+
+
 def _of(times: pd.DataFrame, name: Name) -> pd.DataFrame:
     """A way's rows, by seed and file, in the order of files."""
     family = times[times["family"] == name[0]]
@@ -62,7 +143,7 @@ def _of(times: pd.DataFrame, name: Name) -> pd.DataFrame:
     return rows.sort_index(level="video")
 
 
-def break_even_k(times: pd.DataFrame, family: str, column: str = "ms") -> int:
+def break_even_k(times: pd.DataFrame, family: str, column: str = "ms") -> Interval:
     """The most clips at which a method still takes less than dense, on test videos.
 
     A line is fitted to the mean times over K, so that one K that was timed at a bad moment does
@@ -73,10 +154,51 @@ def break_even_k(times: pd.DataFrame, family: str, column: str = "ms") -> int:
         family: The method.
         column: See :func:`saved`.
     """
-    mean = times[times["videos"] == TEST].groupby(["family", "setting"])[column].mean()
-    by_k = mean[family].rename(int)
-    slope, start = np.polyfit(by_k.index, by_k, 1)
-    return _largest_below(start, slope, mean["dense", ""], by_k.index.max())
+    return lines_over_k(times[times["videos"] == TEST], family, column)["break_even"]
+
+
+def lines_over_k(rows: pd.DataFrame, family: str, column: str = "ms") -> dict[str, Interval]:
+    """A method's time as a line over K, and where that crosses dense.
+
+    Args:
+        rows: Measured times of files of one length.
+        family: The method.
+        column: See :func:`saved`.
+
+    Returns:
+        Milliseconds ``dense``; of the line, ``skim`` (at K = 0) and ``per_clip`` (of the teacher);
+        ``break_even``, the largest whole K timed at which the line is below dense, 0 if there is
+        none. Intervals are NaN where one file was timed.
+    """
+    kept = rows[rows["family"] == family].assign(k=lambda part: part["setting"].astype(int))
+    by_k = kept.pivot_table(column, "k", ["seed", "video"])  # a column per file
+    dense = rows[rows["family"] == "dense"].groupby(["seed", "video"])[column].mean()
+    per_clip, skim = np.polyfit(by_k.index, by_k, 1)
+    by_file = np.stack([dense[by_k.columns], skim, per_clip])  # the line of means is the mean line
+    means = np.column_stack([by_file.mean(axis=1), by_file @ resamples(by_k.shape[1])])
+    found = np.vstack([means, _largest_below(*means, most=by_k.index.max())])
+    names = ("dense", "skim", "per_clip", "break_even")
+    return {
+        name: percentile_interval(float(first), rest)
+        for name, (first, *rest) in zip(names, found, strict=True)
+    }
+
+
+def resamples(n_files: int, seed: int = 0) -> NDArray[np.float64]:
+    """Weights of files in each resample, ``[n_files, RESAMPLES]``; NaN where there is one file."""
+    if n_files < 2:
+        return np.full((n_files, RESAMPLES), np.nan)
+    counts = [drawn for _, drawn in count_videos(n_files, RESAMPLES, seed)]
+    return np.concatenate(counts).T / n_files
+
+
+def _largest_below(
+    limit: NDArray[np.float64], start: NDArray[np.float64], slope: NDArray[np.float64], most: int
+) -> NDArray[np.float64]:
+    """The largest whole K up to ``most`` with ``start + slope K < limit``; 0: none; all ``[n]``."""
+    k = np.arange(1, most + 1)[:, None]
+    largest = np.where(start + slope * k < limit * (1 - ROUNDING), k, 0).max(axis=0)
+    return np.where(np.isnan(limit), np.nan, largest)
 
 
 def break_even_macs(n_clips: int, teacher_macs: int, student_macs: int) -> int:
@@ -86,45 +208,6 @@ def break_even_macs(n_clips: int, teacher_macs: int, student_macs: int) -> int:
         < n_clips * teacher_macs
     ]  # fmt: skip
     return max(worth_it, default=0)
-
-
-def by_length(times: pd.DataFrame, family: str, column: str = "ms") -> pd.DataFrame:
-    """How time grows with the number of clips, from the videos that were made for it.
-
-    Over K at one length, time is close to a line; where that crosses dense, skimming stops to pay.
-
-    Args:
-        times: Measured times.
-        family: The method whose K are compared with dense.
-        column: See :func:`saved`.
-
-    Returns:
-        Indexed by ``n_clips``: milliseconds ``dense``; of the line, ``skim`` (at K = 0) and
-        ``per_clip`` (of the teacher); ``break_even``, the largest whole K, at most the number of
-        clips, at which the line is below dense; ``break_even_share`` of the clips.
-    """
-    rows = {}
-    for n_clips, part in times[times["videos"] == MADE].groupby("n_clips"):
-        curve = part[part["family"] == family]
-        slope, start = np.polyfit(curve["setting"].astype(int), curve[column], 1)
-        dense = part.loc[part["family"] == "dense", column].mean()
-        k = _largest_below(start, slope, dense, int(n_clips))
-        rows[n_clips] = (dense, start, slope, k, k / n_clips)
-    columns = ["dense", "skim", "per_clip", "break_even", "break_even_share"]
-    return pd.DataFrame.from_dict(rows, "index", columns=columns).rename_axis("n_clips")
-
-
-def _largest_below(start: float, slope: float, limit: float, most: int) -> int:
-    """The largest whole K up to ``most`` with ``start + slope K < limit``; 0 if there is none."""
-    below = [k for k in range(1, most + 1) if start + slope * k < limit * (1 - ROUNDING)]
-    return max(below, default=0)
-
-
-def growth(times: pd.DataFrame, name: Name, column: str = "ms") -> tuple[float, float]:
-    """Milliseconds of any video, and of each of its clips: a line over made videos' lengths."""
-    rows = _of(times[times["videos"] == MADE], name)
-    per_clip, fixed = np.polyfit(rows["n_clips"], rows[column], 1)
-    return float(fixed), float(per_clip)
 
 
 def published_times(dataset: str, source: str = "paper table IV") -> pd.DataFrame:
@@ -187,13 +270,20 @@ def time_of_votes(times: pd.DataFrame, student: str, column: str = "ms") -> pd.D
 
     Returns:
         Indexed by ``k_teacher``, those at which a division was timed: milliseconds ``alone``
-        (K_s = 0) and ``with_votes``, the mean over the K_s that were timed.
+        (K_s = 0), ``with_votes``, the mean over the K_s that were timed, and ``more``, their
+        difference on the same files (:class:`Interval`).
     """
-    mean = mean_times(times)[column]
-    votes = mean[DIVISION].groupby(lambda name: int(name.split("+")[0])).mean()
-    alone = mean[student].rename(int)
-    table = pd.DataFrame({"alone": alone, "with_votes": votes}).dropna()
-    return table.rename_axis("k_teacher")
+    test = times[times["videos"] == TEST]
+    divisions = test.loc[test["family"] == DIVISION, "setting"].unique()
+    alone_at = set(test.loc[test["family"] == student, "setting"])
+    rows = {}
+    for t in sorted({t for t, _ in (name.split("+") for name in divisions)} & alone_at, key=int):
+        votes = [_of(test, (DIVISION, name)) for name in divisions if name.startswith(f"{t}+")]
+        with_votes = sum(part[column] for part in votes) / len(votes)
+        alone = _of(test, (student, t))[column]
+        rows[int(t)] = [bootstrap_mean(ms) for ms in (alone, with_votes, with_votes - alone)]
+    columns = ["alone", "with_votes", "more"]
+    return pd.DataFrame.from_dict(rows, "index", columns=columns).rename_axis("k_teacher")
 
 
 def savings_rows(times: pd.DataFrame, family: str, mmacs: pd.Series) -> pd.DataFrame:

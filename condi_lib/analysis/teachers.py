@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
+from condi_lib.analysis.comparisons import seed_range
 from condi_lib.analysis.findings import Findings, findings_of
 from condi_lib.analysis.results import SOFTMAX, sampler_of
 from condi_lib.analysis.trials import Trial, trial
+from condi_lib.statistics import Interval, mean_and_range
 from condi_lib.study.config import StudySpec
 from condi_lib.study.study import Study
 
@@ -41,32 +42,33 @@ def teacher_rows(variants: Mapping[str, Study]) -> pd.DataFrame:
     """What the teachers are like, all the mean over seeds: one row per variant.
 
     Returns:
-        ``teacher`` (what it learnt from); on test videos ``dense``, ``clip_accuracy``, ``ece`` and
-        ``sure_when_wrong`` (see ``Findings``); and ``labels_right``, the share of the students'
-        training clips that it is said to be right on: how one-sided confidence labels are.
+        ``teacher`` (what it learnt from); on test videos ``dense`` (:class:`Interval` over videos),
+        ``clip_accuracy``, ``ece`` and ``sure_when_wrong`` (see ``Findings``); and
+        ``labels_right``, the share of the students' training clips that it is said to be right on:
+        how one-sided confidence labels are. All but the first two range from the lowest to the
+        highest seed, see :func:`condi_lib.analysis.comparisons.seed_range`.
     """
     columns = ["teacher", "dense", "clip_accuracy", "ece", "sure_when_wrong", "labels_right"]
     rows = {name: _row(variant, findings_of(variant)) for name, variant in variants.items()}
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
-def _row(variant: Study, found: Findings) -> dict[str, str | float]:
-    row: dict[str, str | float] = {
+def _row(variant: Study, found: Findings) -> dict[str, str | Interval]:
+    row: dict[str, str | Interval] = {
         "teacher": describe_teacher(variant.spec),
-        "dense": float(found.sweeps["test"].by_seed("dense", 1).mean()),
+        "dense": found.sweeps["test"].accuracy("dense", 1),
         "labels_right": _labels_right(variant, found),
     }
     for metric in ("clip_accuracy", "ece", "sure_when_wrong"):
-        row[metric] = float(found.by_seed(metric, SOFTMAX).mean())
+        row[metric] = seed_range(found, metric, SOFTMAX)
     return row
 
 
-def _labels_right(variant: Study, found: Findings) -> float:
+def _labels_right(variant: Study, found: Findings) -> Interval:
     """The first student with a confidence head was told of each training clip."""
     with_head = [s for s in variant.students if sampler_of(variant, s) == "confidence"]
     if not with_head or "train_teacher_correct" not in found.history:
-        return np.nan
+        return mean_and_range([])
     rows = found.history[found.history["network"] == with_head[0]]
-    return float(
-        rows.groupby(["seed", "fold"], dropna=False)["train_teacher_correct"].first().mean()
-    )
+    by_run = rows.groupby(["seed", "fold"], dropna=False)["train_teacher_correct"].first()
+    return mean_and_range(by_run.groupby("seed").mean())

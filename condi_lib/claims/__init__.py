@@ -18,6 +18,7 @@ from condi_lib.claims.report import (
     regime_table,
     regimes_of,
     tally,
+    undone_by_seeds,
     verdict_table,
     verdicts_of,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "regimes_of",
     "section_of",
     "tally",
+    "undone_by_seeds",
     "verdict_table",
     "verdicts_of",
     "write_section",

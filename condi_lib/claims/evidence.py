@@ -6,7 +6,7 @@ students learn from, as in the paper (``paper-like``).
 Shapes: S seeds, V videos, K numbers of clips.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -65,6 +65,11 @@ class Comparison:
         """What the rule says of the effect."""
         return self.rule.outcome(self.effect)
 
+    @property
+    def over_seeds(self) -> "Comparison":
+        """The same with a t-interval over seeds: for other trainings, not for other videos."""
+        return replace(self, effect=Effect.over_seeds(self.effect.by_seed))
+
 
 @dataclass(frozen=True)
 class Regime:
@@ -102,10 +107,15 @@ class Regime:
     @cached_property
     def val(self) -> Sweep:
         """The same of the validation videos, on which K is chosen."""
+        return self.sweep(self.val_split)
+
+    @property
+    def val_split(self) -> str:
+        """Which videos those are."""
         split = self.study.spec.student.val_split
         if not split:
-            raise Untestable("there are no validation videos to choose K on")
-        return self.sweep(split)
+            raise Untestable("there are no validation videos to choose on")
+        return split
 
     def sweep(self, split: str) -> Sweep:
         """Whether the videos of a split are right, by method and K."""

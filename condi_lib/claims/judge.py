@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from condi_lib.claims.evidence import DEFAULT, PAPER_LIKE, Comparison, Regime, Untestable
 from condi_lib.claims.published import Effects
 from condi_lib.claims.rules import REPRODUCED, UNDECIDED, UNTESTABLE, all_of
+from condi_lib.statistics import Interval
 from condi_lib.study import Study
 
 
@@ -72,6 +73,11 @@ class Judgement:
         return all_of([each.outcome for each in self.deciding]) if self.deciding else UNTESTABLE
 
     @property
+    def over_seeds(self) -> "Judgement":
+        """The same with all intervals over seeds; see :attr:`Comparison.over_seeds`."""
+        return Judgement(tuple(each.over_seeds for each in self.comparisons), self.lacking)
+
+    @property
     def reason(self) -> str:
         """Why, in one line: the comparisons that the outcome rests on."""
         if not self.deciding:
@@ -94,13 +100,20 @@ def in_points(comparison: Comparison) -> str:
     interval = comparison.effect.interval
     if math.isnan(interval.low):
         return f"{points(interval.value)} (no interval)"
+    return f"{points(interval.value)} {bounds(interval)}"
+
+
+def bounds(interval: Interval) -> str:
+    """An interval in points, as ``[6.7, 14.7]``; empty where there is none."""
+    if math.isnan(interval.low):
+        return ""
     low, high = (points(end).removeprefix("+") for end in (interval.low, interval.high))
-    return f"{points(interval.value)} [{low}, {high}]"
+    return f"[{low}, {high}]"
 
 
 def points(fraction: float) -> str:
     """A fraction in points (hundredths), as ``+10.7``; 0 has no sign."""
-    text = f"{100 * fraction:+.1f}"
+    text = f"{round(100 * fraction, 10):+.1f}"  # ties as an Interval rounds them
     return "0.0" if float(text) == 0 else text
 
 

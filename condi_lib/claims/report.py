@@ -9,7 +9,7 @@ import pandas as pd
 from condi_lib import paths
 from condi_lib.claims.catalogue import CLAIMS
 from condi_lib.claims.evidence import Untestable
-from condi_lib.claims.judge import Claim, Evidence, Judgement, Verdict, in_points, judge
+from condi_lib.claims.judge import Claim, Evidence, Judgement, Verdict, bounds, in_points, judge
 from condi_lib.claims.rules import (
     NOT_REPRODUCED,
     OUTCOMES,
@@ -63,8 +63,9 @@ def verdict_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
 
     Returns:
         ``claim``; ``verdict``; ``here``, our effects with intervals, and ``paper``, theirs by data
-        set, both in points and in the order of the claim's comparisons; ``seeds``, how many lie
-        where the claim holds; ``beside``, what the other regime says.
+        set, both in points and in the order of the claim's comparisons; ``over seeds``, the same
+        effects' intervals for other trainings; ``seeds``, how many lie where the claim holds;
+        ``beside``, what the other regime says.
     """
     rows = {}
     for verdict in verdicts:
@@ -73,11 +74,19 @@ def verdict_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
             verdict.claim.title,
             f"{SYMBOLS[verdict.outcome]} {verdict.outcome}",
             ", ".join(in_points(each) for each in found.deciding) or found.lacking,
+            ", ".join(bounds(each.effect.interval) for each in found.over_seeds.deciding),
             paper_text(verdict.claim, found),
             seeds_text(found),
             beside_text(verdict),
         )
-    return _by_number(rows, ["claim", "verdict", "here", "paper", "seeds", "beside"])
+    return _by_number(rows, ["claim", "verdict", "here", "over seeds", "paper", "seeds", "beside"])
+
+
+def undone_by_seeds(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts that would be others were all intervals over seeds, not over videos or files."""
+    return [
+        verdict for verdict in verdicts if verdict.judgement.over_seeds.outcome != verdict.outcome
+    ]
 
 
 def paper_text(claim: Claim, found: Judgement | None = None, most_sets: int = 3) -> str:

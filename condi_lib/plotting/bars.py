@@ -53,9 +53,8 @@ def bars_with_intervals(
                 label=style.label)  # fmt: skip
         ax.hlines(y, at.low, at.high, color=INK, linewidth=1.4)
         ax.plot([at.low, at.high], [y, y], linestyle="none", marker="|", color=INK, markersize=6)
-        text = format(at.value, digits).removesuffix("%")
-        ax.annotate(text, (max(at.high, origin), y), xytext=(5, 0), textcoords="offset points",
-                    va="center", fontsize=8.5, color=INK)  # fmt: skip
+        ax.annotate(at.texts(digits)[0], (max(at.high, origin), y), xytext=(5, 0),
+                    textcoords="offset points", va="center", fontsize=8.5, color=INK)  # fmt: skip
     ax.set_yticks(range(len(rows)), [style.label if names else "" for _, style in rows])
     ax.set_ylim(-0.6, len(rows) - 0.4)
     ax.spines["left"].set_visible(False)

@@ -8,12 +8,14 @@ from dataclasses import replace
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 
 from condi_lib.plotting.curves import ON_TOP, percent_axis
 from condi_lib.plotting.line_labels import label_lines
 from condi_lib.plotting.style import METHODS, QUIET, MethodStyle, styles_of
 
 FRONT = "#D9D9D9"
+HALO = (withStroke(linewidth=2, foreground="white"),)  # numbers can be read on lines
 
 
 def accuracy_over_cost(
@@ -30,7 +32,8 @@ def accuracy_over_cost(
         ax: Where to draw.
         rows: One per setting: ``family, setting, cost, video_accuracy, low, high`` (fractions) and
             ``on_front``. Families are drawn in the order in which they appear, their settings
-            joined in the order given; ``setting`` is written beside its point, empty: nothing.
+            joined in the order given; ``setting`` is written at its point, empty: nothing: above
+            its interval where that is shown, else below, and beside points that are not joined.
         cost_label: What ``cost`` is, with its unit.
         styles: Looks of families that are no methods of the study.
         interval_of: Whose intervals are shown; None: every family's.
@@ -49,9 +52,10 @@ def accuracy_over_cost(
     looks = styles_of(families) | dict(styles or {})
     for family in families:
         members = rows[rows["family"] == family]
-        if interval_of is None or family in interval_of:
+        with_intervals = interval_of is None or family in interval_of
+        if with_intervals:
             _intervals(ax, members, looks[family])
-        _family(ax, members, looks[family])
+        _family(ax, members, looks[family], with_intervals)
     ax.set_xlabel(cost_label)
     percent_axis(ax, "video accuracy")
     ax.legend(loc=legend)
@@ -79,16 +83,18 @@ def _intervals(ax: Axes, rows: pd.DataFrame, style: MethodStyle) -> None:
     )  # fmt: skip
 
 
-def _family(ax: Axes, rows: pd.DataFrame, style: MethodStyle) -> None:
+def _family(ax: Axes, rows: pd.DataFrame, style: MethodStyle, with_intervals: bool) -> None:
     cost, accuracy = rows["cost"], rows["video_accuracy"]
     ax.plot(cost, accuracy, label=style.label, zorder=ON_TOP, **style.line())
-    beside = {"xytext": (5, 0), "ha": "left", "va": "center"}
-    below = {"xytext": (0, -6), "ha": "center", "va": "top"}
-    where = below if style.linestyle else beside  # points that are not joined have room there
-    for x, y, setting in zip(cost, accuracy, rows["setting"], strict=True):
+    where, at = {"xytext": (0, -6), "ha": "center", "va": "top"}, accuracy
+    if not style.linestyle:  # points that are not joined have room beside them
+        where = {"xytext": (5, 0), "ha": "left", "va": "center"}
+    elif with_intervals:  # elsewhere the bar, or the curve, would run through the number
+        where, at = {"xytext": (0, 2), "ha": "center", "va": "bottom"}, rows["high"]
+    for x, y, setting in zip(cost, at, rows["setting"], strict=True):
         if setting:
             ax.annotate(setting, (x, y), textcoords="offset points", fontsize=7, color=QUIET,
-                        zorder=ON_TOP + 1, **where)  # fmt: skip
+                        zorder=ON_TOP + 1, path_effects=HALO, **where)  # fmt: skip
 
 
 def time_over_k(
@@ -183,7 +189,7 @@ def curves_over_clips(
 
     Args:
         ax: Where to draw.
-        rows: ``name, n_clips, value``.
+        rows: ``name, n_clips, value, low, high``.
         value_label: Names the vertical axis, with its unit.
         styles: Look of each name; lines are drawn in this order.
 
@@ -193,6 +199,7 @@ def curves_over_clips(
     for name, look in styles.items():
         curve = rows[rows["name"] == name].sort_values("n_clips")
         ax.plot(curve["n_clips"], curve["value"], label=look.label, **look.line())
+        ax.vlines(curve["n_clips"], curve["low"], curve["high"], color=look.colour, alpha=0.6)
     ax.set(xlabel="clips of the video, N", ylabel=value_label)
     ax.set_xticks(sorted(set(rows["n_clips"])))
     ax.set_ylim(bottom=0)

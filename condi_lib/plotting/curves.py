@@ -164,6 +164,15 @@ def published_curve(
     return label_lines(ax)
 
 
+def published_dense(ax: Axes, accuracy: float) -> Axes:
+    """Draw a published accuracy of all clips as a level line over the K of the curves there."""
+    drawn = [k for line in ax.get_lines() for k in line.get_xdata()]
+    style = styles_of(["dense"])["dense"]
+    ax.plot([min(drawn), max(drawn)], [accuracy] * 2, label=style.label, linewidth=1.5, zorder=1.8,
+            **style.line())  # fmt: skip
+    return label_lines(ax)
+
+
 def training_curves(axes: Sequence[Axes], history: pd.DataFrame) -> Sequence[Axes]:
     """Draw a training history on three axes: loss parts, shares, learning rates.
 

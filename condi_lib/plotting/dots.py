@@ -71,7 +71,7 @@ def _dots(
         ax.plot(at.value, y, label=style.label, marker=style.marker or "o", markersize=6.5,
                 linestyle="none", markerfacecolor=face, markeredgecolor=style.colour,
                 markeredgewidth=1.4, zorder=3)  # fmt: skip
-        text = format(at.value, ".1%" if percent else ".3f").removesuffix("%")
+        text = at.texts(".1%" if percent else ".3f")[0]
         ax.annotate(text, (1, y), xycoords=("axes fraction", "data"), xytext=(-2, 0),
                     textcoords="offset points", ha="right", va="center", fontsize=8.5,
                     color=INK, bbox=_NOTHING_BEHIND)  # fmt: skip

@@ -195,10 +195,11 @@ def predicted_and_measured(
 
 def _tile(ax: Axes, gain: Interval, row: int, column: int, colour: str) -> None:
     weight = "bold" if gain.excludes() else "normal"
-    ax.text(column, row - 0.1, f"{100 * gain.value:+.1f}", ha="center", va="center",
-            fontsize=10, color=colour, fontweight=weight)  # fmt: skip
-    ax.text(column, row + 0.24, f"[{100 * gain.low:.1f}, {100 * gain.high:.1f}]", ha="center",
-            va="center", fontsize=7.2, color=colour)  # fmt: skip
+    (value, *_), (_, low, high) = gain.texts("+.1%"), gain.texts(".1%")
+    ax.text(column, row - 0.1, value, ha="center", va="center", fontsize=10, color=colour,
+            fontweight=weight)  # fmt: skip
+    ax.text(column, row + 0.24, f"[{low}, {high}]", ha="center", va="center", fontsize=7.2,
+            color=colour)  # fmt: skip
 
 
 def _dots(ax: Axes, gains: Sequence[Interval], y: ArrayLike, style: MethodStyle) -> None:
