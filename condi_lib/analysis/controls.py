@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
-from condi_lib.statistics import bootstrap_metric
+from condi_lib.evaluation import clip_mean
 from condi_lib.study.study import Study
 from condi_lib.videos.pantomime import CLASSES, PantomimeSpec, script
 
@@ -107,12 +107,11 @@ def accuracy_by_content(
     hits = pd.concat(_hits(study, methods, seed, split) for seed in study.seeds)
     mean_hits = hits.groupby(KEYS, as_index=False).mean().merge(clip_contents(pantomime, split))
     rows = {}
-    for content in (content for content in CONTENTS if content in set(mean_hits["content"])):
-        clips = mean_hits[mean_hits["content"] == content]
-        rows[content] = {"clips": len(clips)} | {
-            name: bootstrap_metric(_mean, clips[name], clips[name], clips["video_id"])
-            for name in methods
-        }
+    for content in CONTENTS:
+        if (of := mean_hits["content"] == content).any():
+            rows[content] = {"clips": int(of.sum())} | {
+                name: clip_mean(mean_hits[name], mean_hits["video_id"], of) for name in methods
+            }
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
@@ -126,7 +125,3 @@ def _hits(study: Study, methods: Sequence[str], seed: int, split: str) -> pd.Dat
         logits = table.teacher_logits if name == "teacher" else table.student_logits
         hits[name] = logits.argmax(dim=1).numpy() == table.clips["label"].to_numpy()
     return hits
-
-
-def _mean(hit: NDArray[np.float64], _: NDArray[np.float64]) -> float:
-    return float(hit.mean())
